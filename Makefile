@@ -1,0 +1,52 @@
+# `make run` and `make test` need only Python >= 3.11, git and make; each sets up what it needs first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check fix interop conformance lock build clean
+
+help: ## show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## create .venv with the locked dependencies
+
+$(READY): pyproject.toml .ci/requirements.lock .ci/setup.sh
+	@sh .ci/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch $(READY)
+
+run: $(READY) ## run the demo: token service, registry, keys, users, and the commands to try
+	@$(BIN)/token-service demo
+
+test: $(READY) ## run the tests (under five minutes)
+	@$(BIN)/pytest -n auto -m "not interop and not conformance"
+
+check: $(READY) ## formatting, lint, types, import contracts, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.docs_check
+
+fix: $(READY) ## format, and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+interop: $(READY) ## real registries and clients; installs what is missing (root, Debian)
+	$(BIN)/python -m tests.interop.install
+	$(BIN)/pytest -m interop tests/interop
+
+conformance: $(READY) ## the OCI distribution-spec suite against the reference registry (needs Go)
+	$(BIN)/pytest -m conformance tests/conformance
+
+lock: ## pin the dependencies anew (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+		--group dev pyproject.toml -o .ci/requirements.lock
+	@! grep -nE 'https?://' .ci/requirements.lock
+
+build: $(READY) ## build the wheel into dist/
+	@$(BIN)/hatchling build -t wheel
+
+clean: ## remove what make made
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
