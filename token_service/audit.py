@@ -1,0 +1,47 @@
+"""The audit log: one JSON object a line for every decision, written at once and whole.
+
+ASCII only, so that no name can break a line or move a terminal's cursor. Events carry names, scopes, rule ids and
+token ids (`jti`); never a password, a token or a raw header (S72 of the security checklist in `docs/security.md`).
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from token_service.errors import LoadError
+
+AuditSink = Callable[[Mapping[str, object]], None]
+"""Takes one event: values are text, numbers, None, or lists of text."""
+
+
+def discard(_event: Mapping[str, object]) -> None:
+    """The sink for those who want no audit log."""
+
+
+class AuditFile:
+    """Appends events to a file, or to standard output for `-`. One `write` a line, so lines of several workers on
+    one file do not mix. `dropped` counts events that could not be written (disk full)."""
+
+    def __init__(self, path: str) -> None:
+        self.dropped = 0
+        if path == "-":
+            self._descriptor = os.dup(1)
+            return
+        try:
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            fix = f"make {Path(path).parent} writable, or use - for standard output"
+            raise LoadError(f"audit: {path}", f"cannot be opened: {error.strerror}", fix) from None
+
+    def __call__(self, event: Mapping[str, object]) -> None:
+        line = json.dumps(event, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError:
+            written = 0
+        if written != len(line):
+            self.dropped += 1
+
+    def close(self) -> None:
+        os.close(self._descriptor)

@@ -1,0 +1,54 @@
+"""Names and passwords against accounts from files: htpasswd and users files, in their order."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from token_service.accounts.account import Account, Accounts
+from token_service.accounts.passwords import hash_password
+from token_service.authn.credentials import Credentials
+from token_service.authn.hashing import PasswordVerifier
+from token_service.errors import bad_credentials
+from token_service.principal import Principal
+
+
+class PasswordAuthenticator:
+    """Each of `sources` is called for each login, so that a changed file takes effect at once; it must be cheap."""
+
+    def __init__(self, sources: Sequence[Callable[[], Accounts]], verifier: PasswordVerifier) -> None:
+        self._sources = tuple(sources)
+        self._verifier = verifier
+        self._seen: tuple[Accounts, ...] = ()
+        self._hashes: list[str] = []
+        self._nobody = hash_password("nobody")
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        account = self._find(credentials.name)
+        if account is None:
+            return None
+        right = await self._verifier.verify(credentials.name, credentials.secret, account.password_hash)
+        if not right or account.disabled:
+            raise bad_credentials()
+        return account.principal()
+
+    async def spend(self, credentials: Credentials) -> None:
+        """Hash against one of the stored hashes, chosen by the name: an unknown name then costs what a known one
+        costs, whatever schemes and costs the files mix, and it costs the same at every try."""
+        hashes = self._all_hashes()
+        digest = hashlib.sha256(credentials.name.encode("utf-8", "surrogatepass")).digest()
+        stored = hashes[int.from_bytes(digest[:8], "big") % len(hashes)]
+        # The NUL makes the password one that never fits, so that nothing is learnt or cached by luck.
+        await self._verifier.verify(credentials.name, credentials.secret + "\0", stored)
+
+    def _find(self, name: str) -> Account | None:
+        for source in self._sources:
+            account = source().get(name)
+            if account is not None:
+                return account
+        return None
+
+    def _all_hashes(self) -> list[str]:
+        current = tuple(source() for source in self._sources)
+        if len(current) != len(self._seen) or any(a is not b for a, b in zip(current, self._seen, strict=True)):
+            self._seen = current
+            self._hashes = [accounts[name].password_hash for accounts in current for name in sorted(accounts)]
+        return self._hashes or [self._nobody]

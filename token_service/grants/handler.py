@@ -1,0 +1,168 @@
+"""The pipeline that every token request goes through, whatever its grant:
+
+limits → authenticate → audience → scopes → decide → ceiling → issue → audit.
+
+Denied actions are dropped and the answer is still a token; only bad credentials and malformed requests are errors.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from token_service.access import Access, intersect, merge
+from token_service.audit import AuditSink
+from token_service.clock import Clock
+from token_service.errors import OAuthError, invalid_request, unavailable
+from token_service.grants.grant import Grant, Proof
+from token_service.grants.request import TokenRequest, TokenResponse
+from token_service.policy.decide import Context, Decision, decide
+from token_service.policy.index import CompiledPolicy
+from token_service.principal import ANONYMOUS
+from token_service.scope import Scope, parse_scopes
+from token_service.token.claims import MIN_LIFETIME_SECONDS
+from token_service.token.issuer import Audience, IssuedToken, Issuer, Profile
+from token_service.token.keyring import NoSigningKeyError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenOptions:
+    """`lifetime` is in seconds. `max_resources` bounds one request's scopes after merging."""
+
+    audiences: Mapping[str, Audience]
+    default_audience: str | None
+    lifetime: int
+    max_resources: int
+
+
+class TokenHandler:
+    """Answers token requests. `policy` is called once a request, so that no request sees half a reload."""
+
+    def __init__(
+        self,
+        *,
+        options: TokenOptions,
+        grants: Sequence[Grant],
+        policy: Callable[[], CompiledPolicy],
+        issuer: Issuer,
+        audit: AuditSink,
+        clock: Clock,
+    ) -> None:
+        self._options = options
+        self._grants = {name: grant for grant in grants for name in grant.grant_types}
+        self._policy = policy
+        self._issuer = issuer
+        self._audit = audit
+        self._clock = clock
+
+    async def handle(self, request: TokenRequest) -> TokenResponse:
+        """Raises OAuthError; every outcome is one line of the audit log."""
+        try:
+            return await self._handle(request)
+        except OAuthError as error:
+            self._audit(_refused(request, error, self._clock()))
+            raise
+
+    async def _handle(self, request: TokenRequest) -> TokenResponse:
+        grant = self._grants.get(request.grant_type)
+        if grant is None:
+            raise OAuthError("unsupported_grant_type", "this grant_type is not supported")
+        proof = await grant.prove(request)
+        audience = self._audience(request.service)
+        scopes = parse_scopes(request.scopes)
+        if len(scopes) > self._options.max_resources:
+            raise invalid_request(f"more than {self._options.max_resources} resources in one request")
+        decision = self._decide(proof, audience, scopes, request.source_ip)
+        granted = decision.access if proof.ceiling is None else intersect(decision.access, proof.ceiling)
+        token = self._issue(proof, audience, granted, decision.lifetime)
+        self._audit(_granted(request, proof, audience, scopes, decision, granted, token))
+        return TokenResponse(token, " ".join(str(entry) for entry in granted))
+
+    def _audience(self, service: str) -> Audience:
+        name = service or self._options.default_audience
+        if name is None:
+            raise invalid_request("service is needed: it names the registry")
+        audience = self._options.audiences.get(name)
+        if audience is None:
+            raise invalid_request("this service is not a registry that is known here")
+        return audience
+
+    def _decide(self, proof: Proof, audience: Audience, scopes: Sequence[Scope], source_ip: str | None) -> Decision:
+        context = Context(audience=audience.name, now=self._clock(), source_ip=source_ip)
+        if audience.profile is not Profile.ZOT:
+            return decide(self._policy(), proof.principal, scopes, context)
+        decision = decide(self._policy(), proof.principal, _from_zot(scopes), context)
+        return replace(decision, access=_to_zot(scopes, decision.access))
+
+    def _issue(
+        self, proof: Proof, audience: Audience, granted: tuple[Access, ...], lifetime: int | None
+    ) -> IssuedToken:
+        try:
+            return self._issuer.issue(
+                proof.principal.name,
+                audience,
+                granted,
+                max(lifetime or self._options.lifetime, MIN_LIFETIME_SECONDS),
+            )
+        except NoSigningKeyError:
+            raise unavailable("no signing key is valid at the moment") from None
+
+
+# zot demands `repository::pull`, an empty name, for its catalogue (zot `pkg/api/authn.go`), and knows no `*`.
+_ZOT_CATALOGUE = ("repository", "")
+_CATALOGUE = Scope("registry", "catalog", ("*",))
+
+
+def _from_zot(scopes: Sequence[Scope]) -> tuple[Scope, ...]:
+    return tuple(_CATALOGUE if (scope.type, scope.name) == _ZOT_CATALOGUE else scope for scope in scopes)
+
+
+def _to_zot(scopes: Sequence[Scope], access: tuple[Access, ...]) -> tuple[Access, ...]:
+    asked = any((scope.type, scope.name) == _ZOT_CATALOGUE for scope in scopes)
+    return merge(
+        Access("repository", "", ("pull",)) if entry.type == "registry" and asked else entry for entry in access
+    )
+
+
+def _granted(
+    request: TokenRequest,
+    proof: Proof,
+    audience: Audience,
+    scopes: Sequence[Scope],
+    decision: Decision,
+    granted: Sequence[Access],
+    token: IssuedToken,
+) -> dict[str, object]:
+    return {
+        "event": "token",
+        "outcome": "issued",
+        "time": token.issued_at,
+        "subject": proof.principal.name,
+        "kind": proof.principal.kind.value,
+        "service": audience.name,
+        "requested": [str(scope) for scope in scopes],
+        "granted": [str(entry) for entry in granted],
+        "rules": sorted({rule for verdict in decision.verdicts for rule in verdict.rules}),
+        "audit_rules": sorted({rule for verdict in decision.verdicts for rule in verdict.audit}),
+        "token_id": token.token_id,
+        "lifetime": token.lifetime,
+        "client_id": request.client_id,
+        "source_ip": request.source_ip,
+    }
+
+
+def _refused(request: TokenRequest, error: OAuthError, now: int) -> dict[str, object]:
+    """The name is logged although it failed: without it nobody can be helped. The secret never is.
+
+    A name that is no login name may be a password typed into the wrong field, so it is left out.
+    """
+    name = request.credentials.name if request.credentials else ANONYMOUS.name
+    return {
+        "event": "token",
+        "outcome": "refused",
+        "time": now,
+        "subject": name if len(name) <= 128 and name.isprintable() else "",
+        "error": error.code,
+        "status": error.status,
+        "reason": error.description,
+        "client_id": request.client_id,
+        "source_ip": request.source_ip,
+    }

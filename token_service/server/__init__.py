@@ -1,0 +1,1 @@
+"""HTTP of the token service: requests become values, values become answers. Nothing is decided here."""
