@@ -1,0 +1,78 @@
+"""The registry as an ASGI application: options in, application out.
+
+Rooms above this one give it a verifier; it never learns how tokens are issued.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+
+from anyio.to_thread import run_sync
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from token_service.clock import Clock, system_clock
+from token_service.registry import errors
+from token_service.registry.auth import Gate
+from token_service.registry.call import RegistryOptions
+from token_service.registry.layout import Layout
+from token_service.registry.metrics import RequestCounter
+from token_service.registry.routes import Audit, Context, build_routes
+from token_service.token.verifier import Verifier
+
+_audit_log = logging.getLogger("token_service.registry.audit")
+
+
+def log_audit_line(line: Mapping[str, object]) -> None:
+    """The audit sink where none is given: one JSON object a line, on the logger `token_service.registry.audit`."""
+    _audit_log.info("%s", json.dumps(line))
+
+
+def build_registry(
+    options: RegistryOptions, verifier: Verifier, audit: Audit = log_audit_line, clock: Clock = system_clock
+) -> Starlette:
+    """An application for one volume and one audience. Give it a `CachingVerifier`, unless tokens are rarely reused.
+
+    Raises ValueError for a realm or service that no header can carry, and KeyError for a route without access.
+    """
+    counter = RequestCounter()
+    context = Context(
+        options=options,
+        layout=Layout(options.root),
+        gate=Gate(options.realm, options.service, verifier),
+        audit=audit,
+        counter=counter,
+        clock=clock,
+    )
+    app = Starlette(
+        routes=[*build_routes(context), *_open_routes(options, counter)],
+        exception_handlers={HTTPException: _refuse, Exception: _refuse},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _open_routes(options: RegistryOptions, counter: RequestCounter) -> list[Route]:
+    """The only routes that ask for no token. They tell nothing about what the registry holds."""
+
+    async def health(_request: Request) -> Response:
+        if await run_sync(options.root.is_dir):
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse("the volume is not there\n", 503)
+
+    async def metrics(_request: Request) -> Response:
+        return counter.response()
+
+    routes = [Route("/healthz", health)]
+    if options.metrics_enabled:
+        routes.append(Route("/metrics", metrics))
+    return routes
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return errors.render(errors.of_status(error.status_code, error.headers))
+    return errors.render(errors.of_status(500))

@@ -1,0 +1,183 @@
+"""Uploads on disk: one folder each, `_uploads/<uuid>/{data,startedat,subject}`. Blocking; no HTTP.
+
+The size of `data` is the offset, and there is no other state: any worker process may continue any upload. Whoever
+writes holds a lock on the file; a second writer is refused, since both would have passed the check of the offset.
+An upload belongs to one repository and to the subject that began it.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from token_service.registry import errors
+from token_service.registry.digest import CANONICAL, Digest
+from token_service.registry.layout import Layout, Repository, make_folder, names_in
+
+_READ_BYTES = 1024 * 1024
+
+
+class Upload:
+    """An upload that this request alone may write to."""
+
+    def __init__(self, folder: Path, descriptor: int) -> None:
+        self._folder = folder
+        self._descriptor = descriptor
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self._descriptor).st_size
+
+    def append(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def truncate(self, size: int) -> None:
+        os.ftruncate(self._descriptor, size)
+
+    def digests(self, algorithm: str) -> tuple[Digest, Digest]:
+        """What the bytes are: under the canonical algorithm, and under the one that the client uses."""
+        hashes = {name: hashlib.new(name) for name in {CANONICAL, algorithm}}
+        buffer = bytearray(_READ_BYTES)
+        position = 0
+        while count := os.preadv(self._descriptor, [buffer], position):
+            for state in hashes.values():
+                state.update(memoryview(buffer)[:count])
+            position += count
+        return tuple(Digest(name, hashes[name].hexdigest()) for name in (CANONICAL, algorithm))  # type: ignore[return-value]
+
+    def keep(self, layout: Layout, repository: Repository, stored: Digest, digest: Digest) -> None:
+        """Make the bytes a blob of the repository: first the bytes, then the link. Ends the upload."""
+        os.fsync(self._descriptor)
+        layout.add_file(self._folder / "data", stored)
+        repository.layers.add(stored, digest)
+        self.discard()
+
+    def discard(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def create_upload(repository: Repository, subject: str, now: int, limit: int) -> str:
+    """Begin an upload. Raises RegistryError where the repository has `limit` of them already."""
+    if len(names_in(repository.uploads)) >= limit:
+        raise errors.too_many_uploads(limit)
+    upload_id = str(uuid.uuid4())
+    folder = repository.uploads / upload_id
+    make_folder(folder)
+    started = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    (folder / "startedat").write_text(started, "ascii")
+    (folder / "subject").write_bytes(_subject_bytes(subject))
+    (folder / "data").touch()
+    return upload_id
+
+
+@contextmanager
+def open_upload(repository: Repository, upload_id: str, subject: str) -> Iterator[Upload]:
+    """Lock an upload for the length of the block. Raises RegistryError: 404, or 409 while another one writes."""
+    folder = _folder(repository, upload_id, subject)
+    try:
+        descriptor = os.open(folder / "data", os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise errors.upload_unknown() from None
+    try:
+        _lock(descriptor, folder / "data")
+        yield Upload(folder, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def upload_size(repository: Repository, upload_id: str, subject: str) -> int:
+    """How much has arrived, without taking the lock. Raises RegistryError (404)."""
+    try:
+        return (_folder(repository, upload_id, subject) / "data").stat().st_size
+    except FileNotFoundError:
+        raise errors.upload_unknown() from None
+
+
+def _folder(repository: Repository, upload_id: str, subject: str) -> Path:
+    """The folder of an upload, where its id is one and the subject is the one that began it."""
+    folder = repository.uploads / _canonical(upload_id)
+    try:
+        owner = (folder / "subject").read_bytes()
+    except FileNotFoundError:
+        raise errors.upload_unknown() from None
+    if owner != _subject_bytes(subject):
+        raise errors.upload_unknown()
+    return folder
+
+
+def _canonical(upload_id: str) -> str:
+    """The id, if it has the one spelling that `create_upload` gives out: it becomes part of a path."""
+    try:
+        canonical = str(uuid.UUID(upload_id))
+    except ValueError:
+        raise errors.upload_unknown() from None
+    if canonical != upload_id:
+        raise errors.upload_unknown()
+    return canonical
+
+
+def _subject_bytes(subject: str) -> bytes:
+    return subject.encode("utf-8", "surrogatepass")
+
+
+def _lock(descriptor: int, file: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise errors.upload_busy() from None
+    # Between opening and locking, another request may have made the file a blob: writing now would corrupt it.
+    try:
+        same = os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        same = False
+    if not same:
+        raise errors.upload_unknown()
+
+
+def sweep_uploads(layout: Layout, before: int) -> list[str]:
+    """Remove the uploads of all repositories that began before a time (seconds since the epoch).
+
+    Those that somebody is writing to are left. Returns `repository/uuid` of the removed. Understands what
+    Distribution left, too; where `startedat` cannot be read, the folder's own time counts.
+    """
+    return [
+        f"{name}/{folder.name}"
+        for name in layout.folders()
+        for folder in _session_folders(layout.repository(name))
+        if _started(folder) < before and _remove_idle(folder)
+    ]
+
+
+def _session_folders(repository: Repository) -> list[Path]:
+    return [repository.uploads / upload_id for upload_id in sorted(names_in(repository.uploads))]
+
+
+def _started(folder: Path) -> float:
+    try:
+        text = (folder / "startedat").read_text("ascii").strip()
+        return datetime.fromisoformat(text).astimezone(UTC).timestamp()
+    except (OSError, ValueError):
+        return folder.stat().st_mtime
+
+
+def _remove_idle(folder: Path) -> bool:
+    data = folder / "data"
+    if data.exists():
+        descriptor = os.open(data, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+    else:
+        shutil.rmtree(folder)
+    return True
