@@ -1,0 +1,194 @@
+"""The composition root: settings become programs. The only module that knows every room.
+
+`config.py` describes and this builds; no other module constructs what it does not own.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import anyio
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from token_service import config
+from token_service.accounts.account import Accounts
+from token_service.accounts.htpasswd import parse_htpasswd
+from token_service.accounts.users_file import parse_users
+from token_service.audit import AuditFile, AuditSink
+from token_service.authn.chain import AuthenticatorChain
+from token_service.authn.hashing import PasswordVerifier
+from token_service.authn.password import PasswordAuthenticator
+from token_service.clock import Clock, system_clock, system_stopwatch
+from token_service.errors import LoadError
+from token_service.files import ReloadedFile, read_bytes
+from token_service.grants.handler import TokenHandler, TokenOptions
+from token_service.grants.password import PasswordGrant
+from token_service.policy.file import PolicyFolder
+from token_service.registry import RegistryOptions, build_registry
+from token_service.server import app as server_app
+from token_service.server import health, well_known
+from token_service.server.client_ip import ClientIp
+from token_service.server.edge import BodyDeadline, Limits
+from token_service.server.listener import server_config
+from token_service.server.token import TokenEndpoint
+from token_service.token import keyfiles
+from token_service.token.issuer import Audience, Issuer, Profile
+from token_service.token.keyring import KeyRing, NoSigningKeyError
+from token_service.token.trusted import load_trusted_keys
+from token_service.token.verifier import Verifier
+
+_MAX_ACCOUNTS_BYTES = 64 * 1024 * 1024
+
+_log = structlog.get_logger()
+
+
+def build_token_service(settings: config.Settings, *, clock: Clock = system_clock) -> ASGIApp:
+    """The token service. Raises LoadError for anything that it could not run with."""
+    keyring = ReloadedFile(
+        settings.keys.dir / "keyring.json", partial(keyfiles.load, settings.keys.dir), _warn("keys")
+    )
+    audiences = _audiences(settings, keyring())
+    policies = PolicyFolder(settings.policies)
+    passwords = PasswordVerifier(
+        workers=settings.limits.password_workers,
+        queue=settings.limits.password_queue,
+        cache_seconds=settings.limits.credential_cache_seconds,
+        cache_size=settings.limits.credential_cache_size,
+        stopwatch=system_stopwatch,
+    )
+    accounts = [_accounts(authenticator) for authenticator in settings.authenticators]
+    chain = AuthenticatorChain([PasswordAuthenticator(accounts, passwords)])
+    handler = TokenHandler(
+        options=TokenOptions(
+            audiences=audiences,
+            default_audience=settings.services[0].name if len(settings.services) == 1 else None,
+            lifetime=settings.token.lifetime,
+            max_resources=settings.limits.max_resources,
+        ),
+        grants=[PasswordGrant(chain, allow_anonymous=settings.anonymous)],
+        policy=lambda: policies.current,
+        issuer=Issuer(keyring, settings.issuer, clock, _new_token_id),
+        audit=AuditFile(settings.audit),
+        clock=clock,
+    )
+    endpoint = TokenEndpoint(
+        handler,
+        ClientIp(settings.trusted_proxies),
+        realm=settings.issuer,
+        send_issued_at=settings.token.issued_at,
+    )
+    checks: list[tuple[str, health.Check]] = [
+        ("policies", lambda: policies.problem),
+        ("keys", lambda: keyring.problem or _signing_problem(keyring(), clock())),
+        *((f"accounts {source.path}", partial(_problem, source)) for source in accounts),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(policies.watch)
+            yield
+            tasks.cancel_scope.cancel()
+        passwords.close()
+
+    routers = [
+        well_known.router(keyring, clock, well_known.metadata(settings.issuer, settings.token_url)),
+        health.router(checks),
+    ]
+    return server_app.build(endpoint, routers, lifespan)
+
+
+def build_registry_app(settings: config.RegistrySettings, *, clock: Clock = system_clock) -> ASGIApp:
+    """The reference registry. Raises LoadError for anything that it could not run with."""
+    keys = ReloadedFile(settings.keys_file, partial(load_trusted_keys, settings.keys_file), _warn("keys_file"))
+    try:
+        settings.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LoadError(
+            str(settings.root), f"cannot be made: {error.strerror}", "name a `root` you may write to"
+        ) from None
+    options = RegistryOptions(
+        root=settings.root,
+        realm=settings.realm,
+        service=settings.service,
+        delete_enabled=settings.delete,
+        read_only=settings.read_only,
+    )
+    audit: AuditSink = AuditFile(settings.audit)
+    return build_registry(options, Verifier(keys, settings.issuer, settings.service, clock), audit)
+
+
+def token_server(app: ASGIApp, listen: config.Listen) -> uvicorn.Config:
+    """The token service on the network: a whole form within ten seconds."""
+    return _server(app, listen, BodyDeadline.TOTAL)
+
+
+def registry_server(app: ASGIApp, listen: config.Listen) -> uvicorn.Config:
+    """The registry on the network: an upload may take hours, as long as bytes keep coming."""
+    return _server(app, listen, BodyDeadline.IDLE)
+
+
+def _server(app: ASGIApp, listen: config.Listen, body_deadline: BodyDeadline) -> uvicorn.Config:
+    return server_config(
+        app,
+        listen.host,
+        listen.port,
+        limits=Limits(connections=listen.max_connections, body_deadline=body_deadline),
+        ssl_certfile=listen.tls.certificate if listen.tls else None,
+        ssl_keyfile=listen.tls.key if listen.tls else None,
+    )
+
+
+def _audiences(settings: config.Settings, keyring: KeyRing) -> dict[str, Audience]:
+    audiences = {service.name: Audience(service.name, Profile(service.profile)) for service in settings.services}
+    for audience in audiences.values():
+        if audience.profile is Profile.ZOT and audience.name not in keyring.fixed:
+            raise LoadError(
+                str(settings.keys.dir),
+                f"there is no key for the zot `{audience.name}`",
+                f"run `token-service keys generate --service {audience.name}`",
+            )
+    return audiences
+
+
+class _AccountsFile(ReloadedFile[Accounts]):
+    def __init__(self, path: Path, parse: Callable[[bytes, str], Accounts]) -> None:
+        self.path = path
+        fix = "name an existing file in `authenticators`"
+        super().__init__(
+            path, lambda: parse(read_bytes(path, _MAX_ACCOUNTS_BYTES, fix), str(path)), _warn("accounts")
+        )
+
+
+def _accounts(authenticator: config.Authenticator) -> _AccountsFile:
+    match authenticator:
+        case config.HtpasswdAuthenticator():
+            return _AccountsFile(authenticator.file, parse_htpasswd)
+        case config.UsersAuthenticator():
+            return _AccountsFile(authenticator.file, parse_users)
+
+
+def _problem(source: _AccountsFile) -> str | None:
+    source()
+    return source.problem
+
+
+def _signing_problem(keyring: KeyRing, now: int) -> str | None:
+    try:
+        keyring.active(now)
+    except NoSigningKeyError as error:
+        return str(error)
+    return None
+
+
+def _warn(what: str) -> Callable[[str], None]:
+    return lambda problem: _log.warning("kept the last good one", what=what, problem=problem)
+
+
+def _new_token_id() -> str:
+    return secrets.token_urlsafe(16)

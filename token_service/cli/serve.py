@@ -1,0 +1,121 @@
+"""`token-service serve`, `config check` and `hash-password`."""
+
+import asyncio
+import errno
+import getpass
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+import uvloop
+
+from token_service import config
+from token_service.accounts.passwords import hash_password as make_hash
+from token_service.cli.logs import configure_logs
+from token_service.errors import LoadError
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+
+config_app = typer.Typer(help="The configuration file.", no_args_is_help=True)
+
+
+def serve(config_file: ConfigFile = Path("token-service.yaml")) -> None:
+    """Run the token service."""
+    from token_service.app import build_token_service, token_server
+
+    configure_logs()
+    settings = config.load_settings(config_file, config.Settings)
+    listener = bind(settings.listen.host, settings.listen.port, "listen.port")
+    run([(token_server(build_token_service(settings), settings.listen), listener)])
+
+
+@config_app.command("check")
+def config_check(config_file: ConfigFile = Path("token-service.yaml")) -> None:
+    """Read the configuration and everything it names, as `serve` would, and say what is wrong."""
+    from token_service.app import build_token_service
+
+    build_token_service(config.load_settings(config_file, config.Settings))
+    typer.echo(f"{config_file}: ok")
+
+
+def hash_password() -> None:
+    """Read a password from standard input (or ask for one) and print its hash for users.yaml or htpasswd."""
+    if sys.stdin.isatty():
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != password:
+            raise LoadError("hash-password", "the two passwords differ", "try again")
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    try:
+        typer.echo(make_hash(password))
+    except ValueError as error:
+        raise LoadError("hash-password", str(error)) from None
+
+
+def run(
+    servers: Sequence[tuple[uvicorn.Config, socket.socket]], *, once_ready: Callable[[], bool] | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM. `once_ready` runs in a thread when all answer; where it returns False, stop."""
+    uvloop.run(_serve_all(servers, once_ready))
+
+
+async def _serve_all(
+    servers: Sequence[tuple[uvicorn.Config, socket.socket]], once_ready: Callable[[], bool] | None
+) -> None:
+    running = [(_Server(server), listener) for server, listener in servers]
+
+    def stop() -> None:
+        for server, _ in running:
+            server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in running]
+    try:
+        for server, _ in running:
+            await server.answering.wait()
+        if once_ready is not None and not await asyncio.to_thread(once_ready):
+            stop()
+        await asyncio.gather(*tasks)
+    finally:
+        stop()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: with two servers in one process each would take them from the other."""
+
+    def __init__(self, settings: uvicorn.Config) -> None:
+        super().__init__(settings)
+        self.answering = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.answering.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(host: str, port: int, setting: str) -> socket.socket:
+    """A listening socket. Raises LoadError that names the setting to change."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        busy = error.errno == errno.EADDRINUSE
+        problem = "is in use by another program" if busy else f"cannot be bound: {error.strerror}"
+        raise LoadError(f"port {port} on {host}", problem, f"choose another one with {setting}") from None
+    return listener
