@@ -33,9 +33,8 @@ async def get(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """Removes the link only: other repositories may hold the same bytes. Distribution's collector frees the disk."""
-    if not await run_sync(_remove, call):
-        raise errors.blob_unknown()
+    """Removes the links only: other repositories may hold the same bytes. Distribution's collector frees the disk."""
+    await run_sync(_remove, call)
     return Response(status_code=202)
 
 
@@ -82,11 +81,12 @@ def _open(call: Call) -> BinaryIO:
         raise errors.blob_unknown() from None
 
 
-def _remove(call: Call) -> bool:
-    if call.repository.layers.resolve(call.digest) is None:
-        return False
+def _remove(call: Call) -> None:
+    layers = call.repository.layers
+    if layers.resolve(call.digest) is None:
+        raise errors.blob_unknown()
     with call.repository.locked():
-        return bool(call.repository.layers.remove(call.digest))
+        layers.remove(layers.names(call.digest))
 
 
 def _respond(call: Call, file: BinaryIO) -> Response:

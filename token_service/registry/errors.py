@@ -105,8 +105,9 @@ def upload_busy() -> RegistryError:
     )
 
 
-def upload_broken() -> RegistryError:
-    return RegistryError(400, "BLOB_UPLOAD_INVALID", "the connection ended before the body did")
+def body_broken() -> RegistryError:
+    """Nobody is left to read this; the audit line has its status."""
+    return request_invalid("the connection ended before the body did")
 
 
 def upload_too_large(limit: int) -> RegistryError:

@@ -10,7 +10,7 @@ points to, and removed before it. sha512 content is stored once under sha256, wi
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,23 +36,22 @@ class LinkFolder:
         for name in dict.fromkeys((stored, digest)):
             write_file(self._link(name), str(stored).encode("ascii"))
 
-    def remove(self, digest: Digest) -> frozenset[Digest]:
-        """Remove the content under all of its digests. Returns these; empty where it was not a member."""
+    def names(self, digest: Digest) -> frozenset[Digest]:
+        """All digests under which the same content is a member; none where this one is not."""
         stored = self.resolve(digest)
         if stored is None:
             return frozenset()
-        names = {name for name in self._other_names(stored) if self.resolve(name) == stored} | {digest, stored}
+        names = (
+            parse_digest(f"{algorithm}:{encoded}")
+            for algorithm in ALGORITHMS
+            if algorithm != stored.algorithm
+            for encoded in names_in(self._folder / algorithm)
+        )
+        return frozenset({stored, digest} | {name for name in names if name and self.resolve(name) == stored})
+
+    def remove(self, names: Iterable[Digest]) -> None:
         for name in names:
             remove_file(self._link(name))
-        return frozenset(names)
-
-    def _other_names(self, stored: Digest) -> Iterator[Digest]:
-        for algorithm in ALGORITHMS:
-            if algorithm != stored.algorithm:
-                for encoded in names_in(self._folder / algorithm):
-                    name = parse_digest(f"{algorithm}:{encoded}")
-                    if name is not None:
-                        yield name
 
     def _link(self, digest: Digest) -> Path:
         return self._folder / digest.algorithm / digest.encoded / "link"

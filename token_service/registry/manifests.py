@@ -112,7 +112,7 @@ def _store(call: Call, content: bytes, tags: tuple[str, ...]) -> Response:
         stored = call.layout.add_bytes(content)
         repository.manifests.add(stored, wanted)
         if document.subject is not None:
-            add_referrer(repository, document.subject, document.descriptor(wanted, len(content)))
+            add_referrer(repository, document.subject, wanted)
         for tag in tags:
             link = str(wanted).encode("ascii")
             write_file(repository.tags / tag / "index" / wanted.algorithm / wanted.encoded / "link", link)
@@ -152,14 +152,13 @@ def _remove(call: Call) -> None:
         if not isinstance(call.reference, Digest):
             _remove_tag(repository, call.reference)
             return
-        stored = repository.manifests.resolve(digest)
+        names = repository.manifests.names(digest)
         for tag in names_in(repository.tags):
-            tagged = repository.tagged(tag)
-            if tagged is not None and repository.manifests.resolve(tagged) == stored:
+            if repository.tagged(tag) in names:
                 _remove_tag(repository, tag)
-        if stored is not None:
-            remove_referrer(repository, call.layout.content(stored))
-        repository.manifests.remove(digest)
+        for stored in names:
+            remove_referrer(repository, call.layout.content(stored), names)
+        repository.manifests.remove(names)
 
 
 def _remove_tag(repository: Repository, tag: str) -> None:

@@ -8,7 +8,7 @@ import errno
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -120,6 +120,8 @@ async def _answer(context: Context, path: Path, request: Request, trace: _Trace)
         return await _call_handler(context, path, request, trace)
     except RegistryError as error:
         return errors.render(error)
+    except ClientDisconnect:
+        return errors.render(errors.body_broken())
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return errors.render(errors.disk_full())

@@ -69,11 +69,16 @@ def create_upload(repository: Repository, subject: str, now: int, limit: int) ->
         raise errors.too_many_uploads(limit)
     upload_id = str(uuid.uuid4())
     folder = repository.uploads / upload_id
-    make_folder(folder)
+    make_folder(repository.uploads)
     started = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    (folder / "startedat").write_text(started, "ascii")
-    (folder / "subject").write_bytes(_subject_bytes(subject))
-    (folder / "data").touch()
+    folder.mkdir()
+    try:
+        (folder / "startedat").write_text(started, "ascii")
+        (folder / "subject").write_bytes(_subject_bytes(subject))
+        (folder / "data").touch()
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return upload_id
 
 
@@ -164,7 +169,7 @@ def _started(folder: Path) -> float:
         text = (folder / "startedat").read_text("ascii").strip()
         return datetime.fromisoformat(text).astimezone(UTC).timestamp()
     except (OSError, ValueError):
-        return folder.stat().st_mtime
+        return folder.stat().st_mtime if folder.exists() else float("inf")
 
 
 def _remove_idle(folder: Path) -> bool:

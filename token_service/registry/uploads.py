@@ -116,7 +116,7 @@ async def _receive(call: Call, upload: Upload, announced: int | None) -> None:
     except ClientDisconnect:
         if announced is not None:
             upload.truncate(start)
-        raise errors.upload_broken() from None
+        raise
     except BaseException:
         upload.truncate(start)
         raise
