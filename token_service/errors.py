@@ -11,7 +11,8 @@ class ServiceError(Exception):
     """Base of every error this package raises on purpose."""
 
 
-@dataclass(frozen=True)
+# Not frozen: the interpreter sets __traceback__ on an exception, contextlib's __exit__ even from Python.
+@dataclass(unsafe_hash=True)
 class LoadError(ServiceError):
     """Something an operator wrote (config, policy, password file, key file) cannot be used.
 
@@ -28,7 +29,7 @@ class LoadError(ServiceError):
         return f"{self.place}: {self.problem}{tail}"
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class OAuthError(ServiceError):
     """A token request that is answered with an error.
 

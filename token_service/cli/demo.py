@@ -5,6 +5,7 @@ Keys go to `keys/` and stay; users and images live in a temporary folder and end
 
 import secrets
 import socket
+import string
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ def _run_demo(
     policy_folder = policies or sample_policies()
     _say(f"starting: reading policies from {policy_folder}/ ...")
     _say("starting: making users with random passwords ...")
-    passwords = {name: secrets.token_urlsafe(12) for name in _USERS}
+    passwords = {name: _new_password() for name in _USERS}
     _write_users(scratch / "users.yaml", passwords)
 
     addresses = Addresses(
@@ -208,6 +209,11 @@ def _write_users(path: Path, passwords: Mapping[str, str]) -> None:
     path.write_bytes(orjson.dumps({"users": users}))
 
 
+def _new_password() -> str:
+    """Letters and digits only, so that no shell and no option parser takes it for something else."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
+
+
 def _say(text: str) -> None:
     typer.echo(text, err=True)
 
@@ -238,5 +244,5 @@ Try, in another terminal (public/hello:1 is there already):
   podman login --tls-verify=false -u bob -p '{bob}' {registry}
   podman pull --tls-verify=false {registry}/alice/hello:1     # denied: bob may not
 
-The audit log follows, a line for each decision. Ctrl-C ends it all.
+The audit log follows, a line for each decision; the first are alice pushing public/hello:1. Ctrl-C ends it all.
 """

@@ -21,7 +21,9 @@ class Proof:
 
 
 class Grant(Protocol):
-    grant_types: Iterable[str]
+    @property
+    def grant_types(self) -> Iterable[str]:
+        """The values of `grant_type` that it answers; the empty one is GET's."""
 
     async def prove(self, request: TokenRequest) -> Proof:
         """Raises OAuthError where the request is incomplete or its credentials are bad."""
