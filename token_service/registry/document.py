@@ -6,6 +6,7 @@ name that differs from a known one only by case (Go's decoder would take it), ne
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
@@ -19,6 +20,8 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+json"
 SCHEMA_1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
+_UNKNOWN = "application/octet-stream"
+_HEADER_VALUE = re.compile(r"[!-~]{1,255}", re.ASCII)
 _INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
 _PUSHED = frozenset({OCI_MANIFEST, DOCKER_MANIFEST}) | _INDEXES
 _SCHEMA_1_TYPES = frozenset({SCHEMA_1, SCHEMA_1_SIGNED})
@@ -77,14 +80,15 @@ def read_document(content: bytes, content_type: str) -> Document:
 def stored_media_type(content: bytes) -> str:
     """The type of a manifest on the volume, which an older or laxer registry may have written. Never raises."""
     try:
-        fields = json.loads(content)
+        fields = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
-        return "application/octet-stream"
+        fields = None
     if not isinstance(fields, dict):
-        return "application/octet-stream"
+        return _UNKNOWN
     if fields.get("schemaVersion") == 1:
         return SCHEMA_1_SIGNED if "signatures" in fields else SCHEMA_1
-    return _media_type(fields)
+    media_type = _media_type(fields)
+    return media_type if _HEADER_VALUE.fullmatch(media_type) else _UNKNOWN
 
 
 def _schema_1() -> DocumentError:
