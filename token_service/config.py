@@ -101,6 +101,12 @@ class Listen(_Section):
         return self
 
 
+class RegistryListen(Listen):
+    """The same, at the port where docker expects a registry."""
+
+    port: int = Field(5000, ge=0, le=65535, description="Port to bind; 0 takes any free one.")
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -232,7 +238,7 @@ class RegistrySettings(_Settings):
         env_prefix=REGISTRY_ENVIRONMENT_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    listen: Listen = Field(default_factory=lambda: Listen(port=5000))
+    listen: RegistryListen = Field(default_factory=RegistryListen)
     root: FilePath = Field(description="Folder of the images, in Distribution's layout.")
     realm: Url = Field(description="Where clients get tokens: the token service's `/token`.")
     service: ServiceName = Field(description="This registry's name; the `aud` that tokens must have.")
