@@ -38,8 +38,8 @@ _HASH = "$2y$05$" + "." * 53
 
 def settings_reference() -> str:
     return (
-        f"{_MADE}# Settings\n\nOne YAML file a program; paths are relative to it. An environment variable overrides a\n"
-        "setting: upper case, with the prefix below, `__` between levels; lists are written as JSON. Unknown\n"
+        f"{_MADE}# Settings\n\nOne YAML file a program; paths are relative to it. An environment variable overrides\n"
+        "a setting: upper case, with the prefix below, `__` between levels; lists are written as JSON. Unknown\n"
         "settings and variables are refused.\n\n"
         f"## `token-service serve` (`TOKEN_SERVICE_…`)\n\n{_table(Settings)}\n"
         f"## `token-service registry serve` (`TOKEN_SERVICE_REGISTRY_…`)\n\n{_table(RegistrySettings)}"
