@@ -89,7 +89,7 @@ class Registry:
         content = document if isinstance(document, bytes) else json.dumps(document).encode()
         return self.call("PUT", f"/v2/{name}/manifests/{reference or digest_of(content)}", content=content, **rest)
 
-    def push_image(self, reference: str | None = None, name: str = NAME, **fields: object) -> str:
+    def push_image(self, reference: str | None = None, name: str = NAME, **fields: Any) -> str:
         """An image of one layer, with whatever `fields` make it differ. Returns its digest."""
         document = image(self.push_blob(b"{}", name), self.push_blob(b"layer", name)) | fields
         answer = self.push(document, reference, name)
