@@ -14,11 +14,17 @@ MAX_PASSWORD_BYTES = 4096
 
 MAX_BCRYPT_COST = 14
 _MAX_BCRYPT_BYTES = 72
-_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
+
+# The one canonical spelling of each scheme: unused bits are zero and numbers have no leading zeros. The libraries
+# raise for anything else, and they would do so while somebody logs in.
+_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{30}[.CGKOSWaeimquy26]", re.ASCII)
+_NUMBER = r"([1-9]\d{0,7})"
+_BASE64 = r"((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048])?)"
 _ARGON2 = re.compile(
-    r"\$argon2(?:id|i|d)\$v=19\$m=(\d{1,8}),t=(\d{1,3}),p=(\d{1,3})\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,128}",
-    re.ASCII,
+    rf"\$argon2(?:id|i|d)\$v=19\$m={_NUMBER},t={_NUMBER},p={_NUMBER}\${_BASE64}\${_BASE64}", re.ASCII
 )
+_SALT_CHARACTERS = range(11, 87)
+_DIGEST_CHARACTERS = range(16, 129)
 _MAX_ARGON2_KIB = 1024 * 1024
 _MAX_ARGON2_PASSES = 20
 _MAX_ARGON2_LANES = 16
@@ -49,7 +55,9 @@ def hash_problem(stored: str) -> str | None:
     found = _ARGON2.fullmatch(stored)
     if found is None:
         return "this is not a bcrypt ($2a$, $2b$, $2y$) or argon2 hash"
-    memory, passes, lanes = (int(group) for group in found.groups())
+    memory, passes, lanes = (int(group) for group in found.groups()[:3])
+    if len(found[4]) not in _SALT_CHARACTERS or len(found[5]) not in _DIGEST_CHARACTERS:
+        return "the argon2 salt or digest is too short or too long"
     if not (
         8 * lanes <= memory <= _MAX_ARGON2_KIB
         and 1 <= passes <= _MAX_ARGON2_PASSES
