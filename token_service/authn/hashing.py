@@ -62,6 +62,7 @@ class PasswordVerifier:
         del self._waiting[key]
         if not flight.cancelled() and flight.exception() is None and flight.result() and self._cache_seconds:
             self._verified[key] = self._stopwatch() + self._cache_seconds
+            self._verified.move_to_end(key)
             if len(self._verified) > self._cache_size:
                 self._verified.popitem(last=False)
 

@@ -25,8 +25,9 @@ class PasswordAuthenticator:
         account = self._find(credentials.name)
         if account is None:
             return None
-        right = await self._verifier.verify(credentials.name, credentials.secret, account.password_hash)
-        if not right or account.disabled:
+        # A disabled account's right password must be none: once cached as verified, it would be refused in no time.
+        secret = _never_fits(credentials) if account.disabled else credentials.secret
+        if not await self._verifier.verify(credentials.name, secret, account.password_hash):
             raise bad_credentials()
         return account.principal()
 
@@ -36,8 +37,7 @@ class PasswordAuthenticator:
         hashes = self._all_hashes()
         digest = hashlib.sha256(credentials.name.encode("utf-8", "surrogatepass")).digest()
         stored = hashes[int.from_bytes(digest[:8], "big") % len(hashes)]
-        # The NUL makes the password one that never fits, so that nothing is learnt or cached by luck.
-        await self._verifier.verify(credentials.name, credentials.secret + "\0", stored)
+        await self._verifier.verify(credentials.name, _never_fits(credentials), stored)
 
     def _find(self, name: str) -> Account | None:
         for source in self._sources:
@@ -52,3 +52,8 @@ class PasswordAuthenticator:
             self._seen = current
             self._hashes = [accounts[name].password_hash for accounts in current for name in sorted(accounts)]
         return self._hashes or [self._nobody]
+
+
+def _never_fits(credentials: Credentials) -> str:
+    """The NUL makes it a password that never fits and still costs a hash, so nothing is learnt or cached by luck."""
+    return credentials.secret + "\0"
