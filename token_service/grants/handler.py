@@ -8,7 +8,7 @@ Denied actions are dropped and the answer is still a token; only bad credentials
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from token_service.access import Access, intersect, merge
+from token_service.access import ANY_ACTION, Access, intersect, merge
 from token_service.audit import AuditSink
 from token_service.clock import Clock
 from token_service.errors import OAuthError, invalid_request, unavailable
@@ -112,14 +112,21 @@ _CATALOGUE = Scope("registry", "catalog", ("*",))
 
 
 def _from_zot(scopes: Sequence[Scope]) -> tuple[Scope, ...]:
-    return tuple(_CATALOGUE if (scope.type, scope.name) == _ZOT_CATALOGUE else scope for scope in scopes)
+    return tuple(_CATALOGUE if _asks_zot_catalogue(scope) else scope for scope in scopes)
 
 
 def _to_zot(scopes: Sequence[Scope], access: tuple[Access, ...]) -> tuple[Access, ...]:
-    asked = any((scope.type, scope.name) == _ZOT_CATALOGUE for scope in scopes)
-    return merge(
-        Access("repository", "", ("pull",)) if entry.type == "registry" and asked else entry for entry in access
-    )
+    """Only all of the catalogue is zot's catalogue: a part of it, or another resource of the registry, is not."""
+    if not any(_asks_zot_catalogue(scope) for scope in scopes):
+        return access
+    catalogue = (_CATALOGUE.type, _CATALOGUE.name)
+    whole = any((entry.type, entry.name) == catalogue and ANY_ACTION in entry.actions for entry in access)
+    rest = [entry for entry in access if (entry.type, entry.name) != catalogue]
+    return merge([Access(*_ZOT_CATALOGUE, ("pull",)), *rest] if whole else rest)
+
+
+def _asks_zot_catalogue(scope: Scope) -> bool:
+    return (scope.type, scope.name) == _ZOT_CATALOGUE and "pull" in scope.actions
 
 
 def _granted(
