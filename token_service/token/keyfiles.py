@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
@@ -36,6 +37,7 @@ from token_service.token.public_key import Algorithm, algorithm_of
 _BACKDATE = timedelta(hours=1)
 """Certificates begin in the past, so that a registry whose clock is behind accepts them at once."""
 
+_AUTHORITY = "token-service signing CA"
 _AUTHORITY_LIFETIME = timedelta(days=3650)
 _LEAF_LIFETIME = timedelta(days=365)
 _RSA_BITS = 3072
@@ -54,18 +56,32 @@ _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 def generate(folder: Path, algorithm: Algorithm, now: int) -> KeyRing:
     """Make the issuing CA and a first leaf. Raises LoadError where the folder already holds keys."""
     with _locked(folder):
-        if (folder / "ca.pem").exists() or (folder / _RING).exists():
+        if _is_taken(folder):
             raise LoadError(
                 str(folder), "holds signing keys already", "use `token-service keys rotate`, or name another folder"
             )
-        key = ec.generate_private_key(ec.SECP256R1())
-        authority = _certificate("token-service signing CA", key, None, now, _AUTHORITY_LIFETIME)
-        # An earlier run that was killed may have left the key; without ca.pem nothing was ever signed by it.
-        (folder / "ca.key").unlink(missing_ok=True)
-        _write_private(folder / "ca.key", key)
-        write_atomically(folder / "ca.pem", authority.public_bytes(serialization.Encoding.PEM), 0o644)
+        # A CA without a ring is what a run that was killed has left: it goes on from there, and overwrites nothing.
+        if not (folder / "ca.pem").exists():
+            _write_authority(folder, now)
         _add_leaf(folder, algorithm, now, signs_from=now, entries=[])
     return load(folder)
+
+
+def _is_taken(folder: Path) -> bool:
+    """Whether there are keys, or another program's CA, which must not start to vouch for our leaves."""
+    certificate = folder / "ca.pem"
+    return (folder / _RING).exists() or (
+        certificate.exists() and _read_certificate(certificate).subject != _name(_AUTHORITY)
+    )
+
+
+def _write_authority(folder: Path, now: int) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    authority = _certificate(_AUTHORITY, key, None, now, _AUTHORITY_LIFETIME)
+    # An earlier run that was killed may have left the key; without ca.pem nothing was ever signed by it.
+    (folder / "ca.key").unlink(missing_ok=True)
+    _write_private(folder / "ca.key", key)
+    write_atomically(folder / "ca.pem", authority.public_bytes(serialization.Encoding.PEM), 0o644)
 
 
 def rotate(folder: Path, algorithm: Algorithm, now: int, *, publish_seconds: int, retire_seconds: int) -> KeyRing:
@@ -104,19 +120,21 @@ def generate_for_service(folder: Path, service: str, algorithm: Algorithm, now: 
 def load(folder: Path) -> KeyRing:
     """Read the key folder. Raises LoadError that names the file and the fix."""
     entries = _read_ring(folder)
+    authority = _read_certificate(folder / "ca.pem")
     leaves = tuple(
         _signing_key(folder / f"leaf-{entry['id']}", entry["signs_from"], entry["retires_at"]) for entry in entries
     )
+    for entry, leaf in zip(entries, leaves, strict=True):
+        _check_issued(folder / f"leaf-{entry['id']}.pem", leaf.certificate, authority)
     fixed = {
         path.name.removeprefix("service-").removesuffix(".pem"): _signing_key(path.with_suffix(""), 0, 0)
         for path in sorted(folder.glob("service-*.pem"))
     }
-    return KeyRing(_read_certificate(folder / "ca.pem"), leaves, fixed)
+    return KeyRing(authority, leaves, fixed)
 
 
 def _add_leaf(folder: Path, algorithm: Algorithm, now: int, *, signs_from: int, entries: list[_Leaf]) -> None:
-    authority = _read_certificate(folder / "ca.pem")
-    authority_key = _read_private(folder / "ca.key")
+    authority, authority_key = _read_pair(folder / "ca")
     key = _new_key(algorithm)
     certificate = _certificate("token-service signing leaf", key, (authority, authority_key), now, _LEAF_LIFETIME)
     leaf = SigningKey(key, certificate, signs_from)
@@ -130,19 +148,25 @@ def _add_leaf(folder: Path, algorithm: Algorithm, now: int, *, signs_from: int, 
 def _read_ring(folder: Path) -> list[_Leaf]:
     path = folder / _RING
     try:
-        leaves = json.loads(path.read_bytes())["leaves"]
-        return [
-            {"id": _leaf_id(leaf["id"]), "signs_from": int(leaf["signs_from"]), "retires_at": int(leaf["retires_at"])}
-            for leaf in leaves
-        ]
+        return _parse_leaves(json.loads(path.read_bytes())["leaves"])
     except FileNotFoundError:
         raise LoadError(
             str(folder), "holds no signing keys", f"run `token-service keys generate --dir {folder}`"
         ) from None
     except OSError as error:
         raise LoadError(str(path), f"cannot be read: {error.strerror}", "check its owner and mode") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise LoadError(str(path), "is damaged", "restore it from a backup; the keys beside it are whole") from None
+
+
+def _parse_leaves(items: list[_Leaf]) -> list[_Leaf]:
+    leaves: list[_Leaf] = [
+        {"id": _leaf_id(leaf["id"]), "signs_from": int(leaf["signs_from"]), "retires_at": int(leaf["retires_at"])}
+        for leaf in items
+    ]
+    if not leaves or len({leaf["id"] for leaf in leaves}) != len(leaves):
+        raise ValueError("no leaf, or one twice")
+    return leaves
 
 
 def _leaf_id(value: object) -> str:
@@ -152,24 +176,44 @@ def _leaf_id(value: object) -> str:
 
 
 def _signing_key(stem: Path, signs_from: int, retires_at: int) -> SigningKey:
+    certificate, key = _read_pair(stem)
+    return SigningKey(key, certificate, signs_from, retires_at)
+
+
+def _read_pair(stem: Path) -> tuple[x509.Certificate, PrivateKey]:
     key_path, certificate_path = stem.with_name(stem.name + ".key"), stem.with_name(stem.name + ".pem")
     key, certificate = _read_private(key_path), _read_certificate(certificate_path)
-    if certificate.public_key() != key.public_key():
+    if _public_key(certificate, certificate_path) != key.public_key():
         raise LoadError(str(certificate_path), f"does not belong to {key_path.name}", "restore both from one backup")
-    return SigningKey(key, certificate, signs_from, retires_at)
+    return certificate, key
+
+
+def _public_key(certificate: x509.Certificate, path: Path) -> object:
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise LoadError(str(path), "holds a key that signs no tokens", "restore it from a backup") from None
+
+
+def _check_issued(path: Path, certificate: x509.Certificate, authority: x509.Certificate) -> None:
+    """Registries that trust the CA would refuse each token of a leaf that is another CA's."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        raise LoadError(str(path), "was not issued by ca.pem", "restore both from one backup") from None
 
 
 def _read_private(path: Path) -> PrivateKey:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = path.open("rb")
     except OSError as error:
         raise LoadError(str(path), f"cannot be read: {error.strerror}", "check its owner and mode") from None
-    with os.fdopen(descriptor, "rb") as file:
+    with file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
             raise LoadError(str(path), "can be read by others than its owner", f"run `chmod 600 {path}`")
         try:
             key = serialization.load_pem_private_key(file.read(), password=None)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise LoadError(str(path), "is not an unencrypted PEM private key", "restore it from a backup") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
         raise LoadError(str(path), "is of a kind that signs no tokens", "use ES256, ES384, RS256 or EdDSA")
@@ -221,7 +265,7 @@ def _certificate(
 ) -> x509.Certificate:
     """A CA certificate where there is no `signer`, else a leaf under it."""
     begin = datetime.fromtimestamp(now, UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = _name(name)
     ca = signer is None and is_authority
     end = begin + lifetime if signer is None else min(begin + lifetime, signer[0].not_valid_after_utc)
     builder = (
@@ -244,6 +288,10 @@ def _certificate(
     signing_key = key if signer is None else signer[1]
     digest = None if isinstance(signing_key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     return builder.sign(signing_key, digest)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _key_usage(*, is_authority: bool) -> x509.KeyUsage:

@@ -65,16 +65,19 @@ class KeyRing:
     fixed: Mapping[str, SigningKey]
 
     def active(self, now: int) -> SigningKey:
-        """The newest leaf that may sign at `now`. Raises NoSigningKeyError where there is none."""
-        usable = [leaf for leaf in self.leaves if leaf.signs_from <= now < leaf.expires_at]
+        """The newest leaf that may sign at `now`, of two that begin at once the one that was added last. Only what
+        is published signs: nobody could check the rest. Raises NoSigningKeyError where there is none."""
+        usable = [leaf for leaf in self._published(now) if leaf.signs_from <= now < leaf.expires_at]
         if not usable:
             raise NoSigningKeyError("no signing key is valid now: run `token-service keys rotate`")
-        return max(usable, key=lambda leaf: leaf.signs_from)
+        return max(reversed(usable), key=lambda leaf: leaf.signs_from)
 
     def published(self, now: int) -> tuple[SigningKey, ...]:
         """Next, active and retiring leaves, the newest first: what JWKS and bundle list."""
-        kept = [leaf for leaf in self.leaves if not leaf.retires_at or now < leaf.retires_at]
-        return tuple(sorted(kept, key=lambda leaf: leaf.signs_from, reverse=True))
+        return tuple(sorted(self._published(now), key=lambda leaf: leaf.signs_from, reverse=True))
+
+    def _published(self, now: int) -> list[SigningKey]:
+        return [leaf for leaf in self.leaves if not leaf.retires_at or now < leaf.retires_at]
 
     def jwks(self, now: int) -> dict[str, list[dict[str, str]]]:
         """The public keys as a JWK Set (RFC 7517 section 5). Each leaf stands under its RFC 7638 id."""
