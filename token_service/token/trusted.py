@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jwt
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.exceptions import PyJWTError
 
@@ -25,7 +26,7 @@ def load_trusted_keys(path: Path) -> TrustedKeys:
     content = read_bytes(path, _MAX_FILE_BYTES, "export it with `token-service keys export`")
     try:
         keys = _from_jwks(content) if content.lstrip()[:1] == b"{" else _from_bundle(content)
-    except (ValueError, PyJWTError) as error:
+    except (ValueError, PyJWTError, UnsupportedAlgorithm, RecursionError) as error:
         raise LoadError(
             str(path), f"is no usable certificate bundle or JWK Set: {error}", "export it again"
         ) from None
@@ -66,7 +67,9 @@ def _from_jwks(content: bytes) -> TrustedKeys:
     keys = dict(trusted_keys(_public(entry.key) for entry in jwks.keys))
     for entry in jwks.keys:
         if entry.key_id:
-            keys[entry.key_id] = TrustedKey(algorithm_of(_public(entry.key)).value, entry.key)
+            trusted = TrustedKey(algorithm_of(_public(entry.key)).value, entry.key)
+            if keys.setdefault(entry.key_id, trusted).key != trusted.key:
+                raise ValueError("two keys have the same kid")
     return keys
 
 
