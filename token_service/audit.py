@@ -25,6 +25,7 @@ class AuditFile:
 
     def __init__(self, path: str) -> None:
         self.dropped = 0
+        self._torn = False
         if path == "-":
             self._descriptor = os.dup(1)
             return
@@ -36,12 +37,16 @@ class AuditFile:
 
     def __call__(self, event: Mapping[str, object]) -> None:
         line = json.dumps(event, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+        if self._torn:  # a full disk cut the line before in two; this one must not be lost with it
+            line = b"\n" + line
         try:
             written = os.write(self._descriptor, line)
         except OSError:
             written = 0
         if written != len(line):
             self.dropped += 1
+        if written:
+            self._torn = written != len(line)
 
     def close(self) -> None:
         os.close(self._descriptor)
