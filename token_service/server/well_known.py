@@ -1,7 +1,7 @@
 """Public metadata: the signing keys (RFC 7517) and the authorization server's description (RFC 8414)."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import orjson
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
@@ -55,6 +55,12 @@ def _cached(request: Request, body: bytes, media_type: str) -> Response:
         "X-Content-Type-Options": "nosniff",
         "Access-Control-Allow-Origin": "*",
     }
-    if request.headers.get("if-none-match") == etag:
+    if _has(request.headers.getlist("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=media_type, headers=headers)
+
+
+def _has(if_none_match: Sequence[str], etag: str) -> bool:
+    """RFC 9110 section 13.1.2: a list, compared weakly, because proxies that compress make our tag a weak one."""
+    known = {tag.strip().removeprefix("W/") for value in if_none_match for tag in value.split(",")}
+    return etag in known or "*" in known
