@@ -8,7 +8,7 @@ them and a test keeps it in step.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from ipaddress import ip_address, ip_network
@@ -26,13 +26,19 @@ ENVIRONMENT_PREFIX = "TOKEN_SERVICE_"
 REGISTRY_ENVIRONMENT_PREFIX = "TOKEN_SERVICE_REGISTRY_"
 
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
+_SERVICE_LINK = re.compile(r"SERVICE_HOST|(?:SERVICE_)?PORT(?:_.*)?", re.DOTALL)
+"""What Kubernetes sets in every pod beside a Service that is called `token-service`."""
 
 
 def _check_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    try:
+        parts = urlsplit(value)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not match, or a port that is none
+        is_url = False
+    if not is_url or any(character in value for character in "?#@"):
         raise ValueError("write an http(s) URL with a host name and without query, fragment or user")
-    if not value.isascii() or any(character in value for character in '"\\ '):
+    if not value.isascii() or not value.isprintable() or any(character in value for character in '"\\ '):
         raise ValueError("the URL must be plain ASCII without quotes, backslashes or spaces")
     return value
 
@@ -44,7 +50,10 @@ def _check_service(value: str) -> str:
 
 
 def _check_network(value: str) -> str:
-    return str(ip_network(value))
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        raise ValueError("write a network such as 10.0.0.0/8 or 2001:db8::/32, without host bits") from None
 
 
 # Settings take no validation context, so the folder that paths are relative to travels beside them.
@@ -64,10 +73,15 @@ def _absolute(value: Path) -> Path:
     return _folder.get(Path()) / value
 
 
+def _absolute_unless_output(value: str) -> str:
+    return value if value == "-" else str(_folder.get(Path()) / value)
+
+
 Url = Annotated[str, AfterValidator(_check_url)]
 ServiceName = Annotated[str, AfterValidator(_check_service)]
 Network = Annotated[str, AfterValidator(_check_network)]
 FilePath = Annotated[Path, AfterValidator(_absolute)]
+FilePathOrOutput = Annotated[str, AfterValidator(_absolute_unless_output)]
 
 
 class _Section(BaseModel):
@@ -211,7 +225,9 @@ class Settings(_Settings):
     anonymous: bool = Field(True, description="Answer requests without credentials, as far as policies allow.")
     token: Token = Field(default_factory=Token)
     limits: Limits = Field(default_factory=Limits)
-    audit: str = Field("-", description="File for the audit log, one JSON object a line; `-` is standard output.")
+    audit: FilePathOrOutput = Field(
+        "-", description="File for the audit log, one JSON object a line; `-` is standard output."
+    )
     trusted_proxies: list[Network] = Field(
         default_factory=list,
         description="Networks whose `X-Forwarded-For` is believed, for rules on `source_ip`. Nobody's by default.",
@@ -246,7 +262,9 @@ class RegistrySettings(_Settings):
     keys_file: FilePath = Field(description="`bundle.pem` or `jwks.json` of the token service; read again on change.")
     delete: bool = Field(True, description="Allow deleting manifests, tags and blobs.")
     read_only: bool = Field(False, description="Refuse everything that writes.")
-    audit: str = Field("-", description="File for the audit log, one JSON object a line; `-` is standard output.")
+    audit: FilePathOrOutput = Field(
+        "-", description="File for the audit log, one JSON object a line; `-` is standard output."
+    )
 
 
 AnySettings = TypeVar("AnySettings", Settings, RegistrySettings)
@@ -274,9 +292,11 @@ def build_settings(
         with _relative_to(folder):
             return kind(**values)
     except ValidationError as error:
-        raise _load_error(error, node) from None
+        raise _load_error(error, node, str(kind.model_config.get("env_prefix", ""))) from None
     except SettingsError as error:
-        raise LoadError("environment", str(error), "lists and mappings are written as JSON there") from None
+        field = re.search(r'field "(\w+)"', str(error))
+        variable = f" {kind.model_config.get('env_prefix', '')}{field[1].upper()}" if field else ""
+        raise LoadError(f"environment{variable}", "is not JSON", "write a list as JSON: [{...}]") from None
 
 
 def _refuse_unknown_variables(kind: type[BaseSettings]) -> None:
@@ -288,24 +308,44 @@ def _refuse_unknown_variables(kind: type[BaseSettings]) -> None:
             continue
         if kind is Settings and variable.startswith(REGISTRY_ENVIRONMENT_PREFIX):
             continue
+        if _SERVICE_LINK.fullmatch(variable.removeprefix(prefix)):
+            continue
         if variable.removeprefix(prefix).split("__")[0] not in known:
             raise LoadError(f"environment {variable}", "is not a setting", "see docs/reference/settings.md")
 
 
-def _load_error(error: ValidationError, node: strict_yaml.Node | None) -> LoadError:
+def _load_error(error: ValidationError, node: strict_yaml.Node | None, prefix: str) -> LoadError:
     """The first problem, with its setting, its line and what to write there. Values are never shown: they may be
     secrets that were put into the wrong place."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     path = [part for part in first["loc"] if not _is_union_tag(part)]
     setting = ".".join(str(part) for part in path)
-    place = strict_yaml.locate(node, path) if node is not None else "settings"
+    variable = _variable(prefix, path)
+    if variable is not None:
+        place = f"environment {variable}"
+    else:
+        place = strict_yaml.locate(node, path) if node is not None else "settings"
     problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return LoadError(place, f"`{setting}` is missing", "see docs/reference/settings.md")
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return LoadError(place, f"`{setting}.kind` is missing or not one that is known", "use htpasswd or users")
     if first["type"] == "extra_forbidden":
         return LoadError(place, f"`{setting}` is not a setting", "see docs/reference/settings.md")
     where = f"`{setting}`: " if setting else ""
     return LoadError(place, f"{where}{problem[:1].lower()}{problem[1:]}", "see docs/reference/settings.md")
+
+
+def _variable(prefix: str, path: Sequence[int | str]) -> str | None:
+    """The environment variable that set what stands at `path`, something above it, or else something below it."""
+    names = [str(part).upper() for part in path]
+    exact = ["__".join(names[:length]) for length in range(len(names), 0, -1)]
+    present = {name.upper().removeprefix(prefix): name for name in os.environ if name.upper().startswith(prefix)}
+    for candidate in exact:
+        if candidate in present:
+            return present[candidate]
+    below = sorted(name for name in present if names and name.startswith(exact[0] + "__"))
+    return present[below[0]] if below else None
 
 
 def _is_union_tag(part: int | str) -> bool:
