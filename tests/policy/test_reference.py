@@ -1,0 +1,79 @@
+"""The engine against the literal evaluator: volume by a seeded generator, small counterexamples by Hypothesis.
+
+`POLICY_PAIRS=10000000 POLICY_SEED=7 pytest tests/policy/test_reference.py` compares more.
+"""
+
+import os
+import random
+from collections import Counter
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.policy import build, generate, reference
+from token_service.access import Access, merge
+from token_service.policy.decide import decide
+from token_service.policy.index import CompiledPolicy
+
+PAIRS = int(os.environ.get("POLICY_PAIRS", "100000"))
+SEED = int(os.environ.get("POLICY_SEED", "20261124"))
+REQUESTS_PER_POLICY = 60
+
+
+def compare(
+    compiled: CompiledPolicy, rules: list[dict[str, Any]], groups: dict[str, list[str]], rng: random.Random
+) -> reference.Outcome:
+    """One request on both sides. They must agree on verdicts, access and lifetime."""
+    who = generate.principal(rng)
+    scopes = generate.scopes(rng, rules, who)
+    context = generate.context(rng)
+    decision = decide(compiled, build.to_principal(who), build.to_scopes(scopes), build.to_context(context))
+    expected, lifetime = reference.evaluate(rules, groups, who, scopes, context)
+    found = {(v.type, v.name, v.action): (v.allowed, v.rules, v.audit) for v in decision.verdicts}
+    assert found == expected, (rules, groups, who, scopes, context)
+    assert decision.lifetime == lifetime, (rules, groups, who, scopes, context)
+    assert decision.access == merge(Access(t, n, (a,)) for (t, n, a), outcome in expected.items() if outcome[0])
+    return expected
+
+
+def test_engine_and_reference_agree() -> None:
+    rng = random.Random(SEED)
+    seen: Counter[str] = Counter()
+    pairs = 0
+    while pairs < PAIRS:
+        rules, groups = generate.document(rng), generate.groups(rng)
+        compiled = build.document_policy(rules, groups)
+        for _ in range(REQUESTS_PER_POLICY):
+            seen.update(kinds(compare(compiled, rules, groups, rng)))
+        pairs += REQUESTS_PER_POLICY
+    # A comparison in which nothing ever matches would pass, too. So the interesting cases must be plenty.
+    total = seen["verdicts"]
+    shares = {
+        "allowed": 0.2,
+        "denied by a rule": 0.12,
+        "denied by default": 0.3,
+        "several rules": 0.06,
+        "audit": 0.05,
+    }
+    for kind, least in shares.items():
+        assert seen[kind] / total > least, f"{kind}: {seen[kind]} of {total}"
+
+
+def kinds(outcome: reference.Outcome) -> Counter[str]:
+    seen: Counter[str] = Counter()
+    for allowed, rules, audit in outcome.values():
+        seen["verdicts"] += 1
+        seen["allowed"] += allowed
+        seen["denied by a rule"] += not allowed and bool(rules)
+        seen["denied by default"] += not rules
+        seen["several rules"] += len(rules) > 1
+        seen["audit"] += bool(audit)
+    return seen
+
+
+@settings(max_examples=200)
+@given(st.randoms(use_true_random=False))
+def test_engine_and_reference_agree_on_what_hypothesis_finds(rng: random.Random) -> None:
+    rules, groups = generate.document(rng), generate.groups(rng)
+    compare(build.document_policy(rules, groups), rules, groups, rng)

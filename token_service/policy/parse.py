@@ -1,0 +1,308 @@
+"""Policy text to rules and groups. Pure, and the only place where a policy can fail.
+
+What belongs here: the shape of a policy file, and an error with `file:line` and a fix for everything that is not in
+it. What does not: files and folders (`file.py`), and judgements about rules that are well-formed (`lint.py`).
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv6Network, ip_network
+from typing import TypeVar
+
+from token_service.errors import LoadError
+from token_service.policy.condition import NO_CONDITIONS, Conditions, Network
+from token_service.policy.pattern import ResourcePattern, parse_name, parse_resource
+from token_service.policy.rule import (
+    MAX_LIFETIME_SECONDS,
+    MIN_LIFETIME_SECONDS,
+    NAMELESS,
+    Effect,
+    Group,
+    Mode,
+    Rule,
+    Term,
+    Who,
+)
+from token_service.principal import Kind
+from token_service.scope import ACTION
+from token_service.strict_yaml import (
+    Entry,
+    Node,
+    Text,
+    integer,
+    items,
+    load,
+    mapping,
+    nearest,
+    refuse_unknown,
+    shown,
+    string,
+)
+
+VERSION = 1
+FILE_KEYS = ("version", "groups", "rules")
+RULE_KEYS = ("id", "allow", "deny", "principals", "except", "resources", "when", "lifetime", "mode")
+CONDITION_KEYS = ("labels", "service", "source_ip", "after", "before")
+MEMBER_KINDS = {"user": Kind.USER, "service-account": Kind.SERVICE_ACCOUNT}
+
+_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
+_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    rules: tuple[Rule, ...]
+    groups: tuple[Group, ...]
+
+
+def parse_policy(data: str | bytes, file: str) -> PolicyFile:
+    """The rules and groups of one file. Raises LoadError and nothing else."""
+    top = mapping(load(data, file), "the policy")
+    refuse_unknown(top, FILE_KEYS, "a policy")
+    parse_version(top, f"{file}:1", "the policy")
+    rules = top.get("rules")
+    groups = top.get("groups")
+    return PolicyFile(
+        tuple(_rule(node) for node in items(rules.value, "rules")) if rules else (),
+        tuple(_group(entry) for entry in mapping(groups.value, "groups").values()) if groups else (),
+    )
+
+
+def parse_version(top: dict[str, Entry], place: str, what: str) -> None:
+    entry = top.get("version")
+    if entry is None:
+        raise LoadError(place, f"{what} has no version", f"write `version: {VERSION}` at the top")
+    if integer(entry.value, "version") != VERSION:
+        raise LoadError(entry.place, f"version is not {VERSION}", f"write `version: {VERSION}`")
+
+
+def check_unique(files: Iterable[PolicyFile]) -> None:
+    """Refuse an id or a group that two files (or one) define."""
+    seen: dict[tuple[str, str], str] = {}
+    for file in files:
+        for what, name, place in (
+            *(("rule", rule.id, rule.place) for rule in file.rules),
+            *(("group", group.name, group.place) for group in file.groups),
+        ):
+            if (what, name) in seen:
+                raise LoadError(
+                    place, f"{what} {shown(name)} is defined twice", f"the first is at {seen[what, name]}"
+                )
+            seen[what, name] = place
+
+
+# --- rules -----------------------------------------------------------------------------------------------------
+
+
+def _rule(node: Node) -> Rule:
+    entries = mapping(node, "a rule")
+    refuse_unknown(entries, RULE_KEYS, "a rule")
+    rule_id = _rule_id(entries, node)
+    effect, actions = _effect(entries, node, rule_id)
+    return Rule(
+        id=rule_id,
+        effect=effect,
+        actions=actions,
+        principals=_required(entries, "principals", node, rule_id, _term),
+        resources=_required(entries, "resources", node, rule_id, _resource),
+        exceptions=_list(entries["except"], _term) if "except" in entries else (),
+        when=_conditions(entries["when"]) if "when" in entries else NO_CONDITIONS,
+        lifetime=_lifetime(entries["lifetime"], effect) if "lifetime" in entries else None,
+        mode=_mode(entries["mode"]) if "mode" in entries else Mode.ENFORCE,
+        place=node.place,
+    )
+
+
+def _rule_id(entries: dict[str, Entry], node: Node) -> str:
+    if "id" not in entries:
+        raise LoadError(node.place, "the rule has no id", "add `id: some-name`; decisions are reported by it")
+    text = string(entries["id"].value, "the id")
+    if not _ID.fullmatch(text):
+        raise LoadError(entries["id"].place, f"id {shown(text)} is not usable", "up to 64 of a-z 0-9 . _ -")
+    return text
+
+
+def _effect(entries: dict[str, Entry], node: Node, rule_id: str) -> tuple[Effect, frozenset[str]]:
+    given = [effect for effect in Effect if effect in entries]
+    if len(given) != 1:
+        found = "both allow and deny" if given else "neither allow nor deny"
+        raise LoadError(node.place, f"rule {shown(rule_id)} has {found}", "write exactly one of `allow` and `deny`")
+    return given[0], frozenset(_list(entries[given[0]], _action))
+
+
+def _action(node: Node, what: str) -> str:
+    text = string(node, what)
+    if not ACTION.fullmatch(text):
+        fix = "write pull, push, delete, another word of a-z, or *"
+        raise LoadError(node.place, f"action {shown(text)} is not a word of a-z", fix)
+    return text
+
+
+def _term(node: Node, what: str) -> Term:
+    text = string(node, what)
+    word, colon, name = text.partition(":")
+    if word not in {who.value for who in Who}:
+        fix = nearest(word, [who.value for who in Who]) if colon else f"did you mean `{_guess(word)}`?"
+        raise LoadError(node.place, f"{shown(text)} does not say what kind of principal it is", fix)
+    who = Who(word)
+    if who in NAMELESS:
+        if colon:
+            raise LoadError(node.place, f"{word} takes no name, but stands as {shown(text)}", f"write `{word}`")
+        return Term(who)
+    if not name:
+        raise LoadError(node.place, f"{shown(text)} names nobody", f"write `{word}:NAME`, or `{word}:**` for all")
+    return Term(who, parse_name(name, node.place))
+
+
+def _guess(word: str) -> str:
+    """A bare word is most likely a misspelt `anyone`, else somebody's name."""
+    hint = nearest(word, list(NAMELESS))
+    return hint.split("`")[1] if hint.startswith("did") else f"user:{word}"
+
+
+def _resource(node: Node, what: str) -> ResourcePattern:
+    return parse_resource(string(node, what), node.place)
+
+
+def _lifetime(entry: Entry, effect: Effect) -> int:
+    if effect is not Effect.ALLOW:
+        raise LoadError(entry.place, "lifetime stands in a deny rule", "remove it: a deny gives no token")
+    seconds = integer(entry.value, "lifetime")
+    if not MIN_LIFETIME_SECONDS <= seconds <= MAX_LIFETIME_SECONDS:
+        fix = f"write {MIN_LIFETIME_SECONDS} to {MAX_LIFETIME_SECONDS} seconds"
+        raise LoadError(entry.place, f"lifetime {seconds} is out of range", fix)
+    return seconds
+
+
+def _mode(entry: Entry) -> Mode:
+    text = string(entry.value, "mode")
+    if text not in {mode.value for mode in Mode}:
+        raise LoadError(
+            entry.place, f"mode {shown(text)} does not exist", nearest(text, [mode.value for mode in Mode])
+        )
+    return Mode(text)
+
+
+# --- conditions ------------------------------------------------------------------------------------------------
+
+
+def _conditions(entry: Entry) -> Conditions:
+    entries = mapping(entry.value, "when")
+    if not entries:
+        raise LoadError(entry.place, "when is empty", "write a condition, or remove `when`")
+    refuse_unknown(entries, CONDITION_KEYS, "when")
+    conditions = Conditions(
+        labels=_labels(entries["labels"]) if "labels" in entries else (),
+        services=_list(entries["service"], string) if "service" in entries else (),
+        networks=_list(entries["source_ip"], _network) if "source_ip" in entries else (),
+        after=_time(entries["after"]) if "after" in entries else None,
+        before=_time(entries["before"]) if "before" in entries else None,
+    )
+    if conditions.after is not None and conditions.before is not None and conditions.after >= conditions.before:
+        raise LoadError(entries["after"].place, "after is not earlier than before", "exchange them")
+    return conditions
+
+
+def _labels(entry: Entry) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    entries = mapping(entry.value, "labels")
+    if not entries:
+        raise LoadError(entry.place, "labels is empty", "write `NAME: value`, or remove it")
+    return tuple((_label_name(label), _label_values(label)) for label in entries.values())
+
+
+def _label_name(entry: Entry) -> str:
+    if not _LABEL.fullmatch(entry.key):
+        raise LoadError(entry.place, f"label {shown(entry.key)} is not a label name", "letters, digits, . _ -")
+    return entry.key
+
+
+def _label_values(entry: Entry) -> tuple[str, ...]:
+    what = f"label {entry.key}"
+    if isinstance(entry.value, Text):
+        return (string(entry.value, what),)
+    return _list(entry, string)
+
+
+def _network(node: Node, what: str) -> Network:
+    text = string(node, what)
+    try:
+        network = ip_network(text)
+    except ValueError as error:
+        fix = _host_bits_fix(text) or "write an address or a network such as 10.0.0.0/8 or 2001:db8::/32"
+        raise LoadError(node.place, f"{shown(text)} is not a network: {_short(error)}", fix) from None
+    if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:
+        raise LoadError(node.place, f"{shown(text)} has a zone", "remove the part from % on")
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
+        raise LoadError(node.place, f"{shown(text)} is an IPv4 network in disguise", "write it as IPv4")
+    return network
+
+
+def _host_bits_fix(text: str) -> str:
+    try:
+        return f"did you mean {ip_network(text, strict=False)}?"
+    except ValueError:
+        return ""
+
+
+def _short(error: ValueError) -> str:
+    return "it has host bits set" if "host bits" in str(error) else "it cannot be read"
+
+
+def _time(entry: Entry) -> int:
+    text = string(entry.value, entry.key)
+    if not _TIME.fullmatch(text):
+        fix = 'write RFC 3339 with a zone and whole seconds: "2027-01-02T00:00:00Z"'
+        raise LoadError(entry.place, f"{entry.key} {shown(text)} is not a time", fix)
+    try:
+        return int(datetime.fromisoformat(text.upper()).timestamp())
+    except ValueError:
+        raise LoadError(
+            entry.place, f"{entry.key} {shown(text)} does not exist in the calendar", "correct it"
+        ) from None
+
+
+# --- groups ----------------------------------------------------------------------------------------------------
+
+
+def _group(entry: Entry) -> Group:
+    if not entry.key or any(character in "*?:" for character in entry.key):
+        raise LoadError(entry.place, f"group {shown(entry.key)} is not usable", "a name without * ? :")
+    return Group(entry.key, frozenset(_list(entry, _member, may_be_empty=True)), entry.place)
+
+
+def _member(node: Node, what: str) -> tuple[Kind, str]:
+    text = string(node, what)
+    word, colon, name = text.partition(":")
+    if not colon:
+        word, name = "user", text
+    if word not in MEMBER_KINDS:
+        fix = "members are users (`alice`) and service accounts (`service-account:ci`)"
+        raise LoadError(node.place, f"member {shown(text)} is neither", fix)
+    if not name or any(character in "*?" for character in name):
+        raise LoadError(
+            node.place, f"member {shown(text)} is not an exact name", "write the names out, without * and ?"
+        )
+    return MEMBER_KINDS[word], name
+
+
+# --- lists -----------------------------------------------------------------------------------------------------
+
+
+def _list(entry: Entry, read: Callable[[Node, str], _T], *, may_be_empty: bool = False) -> tuple[_T, ...]:
+    nodes = items(entry.value, entry.key)
+    if not nodes and not may_be_empty:
+        raise LoadError(entry.place, f"{entry.key} is empty", "write at least one entry, or remove it")
+    return tuple(read(node, f"an entry of {entry.key}") for node in nodes)
+
+
+def _required(
+    entries: dict[str, Entry], key: str, node: Node, rule_id: str, read: Callable[[Node, str], _T]
+) -> tuple[_T, ...]:
+    if key not in entries:
+        raise LoadError(node.place, f"rule {shown(rule_id)} has no {key}", f"add `{key}: [...]`")
+    return _list(entries[key], read)
