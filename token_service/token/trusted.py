@@ -4,7 +4,8 @@ In a bundle, CA certificates vouch for others but sign no tokens, so they are pa
 RFC 7638 id and under its libtrust id, so that tokens of every profile are found.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import jwt
@@ -18,6 +19,7 @@ from token_service.files import read_bytes
 from token_service.token.public_key import PublicKey, algorithm_of, libtrust_id, thumbprint
 from token_service.token.verifier import TrustedKey, TrustedKeys
 
+_SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MAX_FILE_BYTES = 1024 * 1024
 
 
@@ -26,7 +28,7 @@ def load_trusted_keys(path: Path) -> TrustedKeys:
     content = read_bytes(path, _MAX_FILE_BYTES, "export it with `token-service keys export`")
     try:
         keys = _from_jwks(content) if content.lstrip()[:1] == b"{" else _from_bundle(content)
-    except (ValueError, PyJWTError, UnsupportedAlgorithm, RecursionError) as error:
+    except (ValueError, UnsupportedAlgorithm, RecursionError) as error:
         raise LoadError(
             str(path), f"is no usable certificate bundle or JWK Set: {error}", "export it again"
         ) from None
@@ -63,7 +65,12 @@ def _is_authority(certificate: x509.Certificate) -> bool:
 
 
 def _from_jwks(content: bytes) -> TrustedKeys:
-    jwks = jwt.PyJWKSet.from_json(content.decode("utf-8"))
+    document = json.loads(content.decode("utf-8"))
+    _refuse_secrets(document)
+    try:
+        jwks = jwt.PyJWKSet.from_dict(document)
+    except PyJWTError:
+        raise ValueError("the JWK Set holds no key that can be used") from None
     keys = dict(trusted_keys(_public(entry.key) for entry in jwks.keys))
     for entry in jwks.keys:
         if entry.key_id:
@@ -73,7 +80,15 @@ def _from_jwks(content: bytes) -> TrustedKeys:
     return keys
 
 
+def _refuse_secrets(document: Mapping[str, object]) -> None:
+    """A secret in a file for registries has leaked, whatever stands beside it, and PyJWT passes over broken ones."""
+    entries = document.get("keys")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and not _SECRET_MEMBERS.isdisjoint(entry):
+            raise ValueError("a key is private or secret")
+
+
 def _public(key: object) -> PublicKey:
     if isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
         return key
-    raise ValueError("a key is private or of a kind that signs no tokens")
+    raise ValueError("a key is of a kind that signs no tokens")
