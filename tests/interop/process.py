@@ -5,6 +5,7 @@ import random
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -154,6 +155,20 @@ def is_listening(port: int, pid: int | str = "self") -> bool:
     except OSError:  # the process ended
         return False
     return any(listening.search(table) for table in tables)
+
+
+_PROBE = """\
+import ssl, sys, urllib.request
+context = ssl.create_default_context(cafile=sys.argv[2]) if sys.argv[2] else None
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+opener.open(sys.argv[1], timeout=5).close()
+"""
+
+
+def answers(url: str, authority: Path | None, place: Place) -> bool:
+    """Whether a GET is answered with success there. A program of its own, since it may have to enter namespaces."""
+    command = [sys.executable, "-c", _PROBE, url, str(authority or "")]
+    return place.run(command, env={}).ok
 
 
 def plain_environment(home: Path, **more: str) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """The registries, each started from what `token-service registry-config` prints for it."""
 
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +49,12 @@ class Registry:
 
     def mounted(self, repository: str) -> bool:
         """Whether the registry's log tells of a cross-repository mount into this repository that was made."""
-        mount = re.compile(rf"POST /v2/{re.escape(repository)}/blobs/uploads/\?\S*mount=\S* HTTP/1\.1\"? 201\b")
-        return bool(mount.search(self.daemon.log.read_text(errors="replace")))
+        log = self.daemon.log.read_text(errors="replace")
+        if self.kind is REFERENCE:
+            expected = {"action": "mount", "repository": repository, "status": 201}
+            return any(expected.items() <= line.items() for line in _json_lines(log))
+        request = rf"POST /v2/{re.escape(repository)}/blobs/uploads/\?\S*mount=\S* HTTP/1\.1"
+        return bool(re.search(rf'"{request}" 201\b', log))
 
 
 def start(kind: Kind, site: Site, folder: Path, port: int, service: str) -> Registry:
@@ -60,8 +66,17 @@ def start(kind: Kind, site: Site, folder: Path, port: int, service: str) -> Regi
         command = _distribution_command(kind, site, folder, port, service)
     environment = plain_environment(folder, OTEL_TRACES_EXPORTER="none")
     daemon = Daemon(command, log=folder / "registry.log", env=environment, place=site.place)
-    daemon.wait_for(lambda: is_listening(port, daemon.pid), f"{kind.name} on port {port}")
+    if kind is REFERENCE:
+        site.wait_until_ready(daemon, port, "/healthz")
+    else:
+        daemon.wait_for(lambda: is_listening(port, daemon.pid), f"{kind.name} on port {port}")
     return Registry(kind=kind, host=f"{site.host}:{port}", service=service, site=site, daemon=daemon)
+
+
+def _json_lines(log: str) -> Iterator[dict[str, object]]:
+    for line in log.splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
 
 
 def _distribution_command(kind: Kind, site: Site, folder: Path, port: int, service: str) -> list[str | Path]:

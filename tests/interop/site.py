@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.interop.process import HERE, Daemon, Outcome, Place, is_listening, plain_environment
+from tests.interop.process import HERE, Daemon, Outcome, Place, answers, is_listening, plain_environment
 from tests.interop.wire import Account, Wire
 
 ALICE = Account("alice", "correct horse: battery, staple")
@@ -52,6 +52,7 @@ class Site:
     host: str = "localhost"
     bind: str = "127.0.0.1"
     tls: Tls | None = None
+    algorithm: str = "ES256"
     place: Place = field(default=HERE)
 
     @property
@@ -75,24 +76,36 @@ class Site:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "policies").mkdir()
         (self.folder / "policies" / "interop.yaml").write_text(POLICY)
-        self.command("keys", "generate", "--dir", "keys")
+        self.command("keys", "generate", "--dir", "keys", "--algorithm", self.algorithm)
         users = {
-            account.name: {"password_hash": self._hash(account.password), "groups": groups}
-            for account, groups in ((ALICE, ["developers"]), (BOB, []))
+            account.name: {"password_hash": self._hash(account.password), "groups": list(groups)}
+            for account, groups in ((ALICE, ["developers"]), (BOB, ()))
         }
         (self.folder / "users.yaml").write_text(yaml.safe_dump({"users": users}))
+        self.write_config()
+
+    def write_config(self) -> None:
+        """Writes the configuration file, and nothing else."""
         self.config.write_text(yaml.safe_dump(self._settings(), sort_keys=False))
 
     def start(self, log_name: str = "token-service.log") -> Daemon:
-        """Starts `token-service serve` and waits until it listens."""
+        """Starts `token-service serve` and waits until it is ready."""
         daemon = Daemon(
             product("serve", "--config", str(self.config)),
             log=self.folder / log_name,
             env=plain_environment(self.folder),
             place=self.place,
         )
-        daemon.wait_for(lambda: is_listening(self.port, daemon.pid), f"token service on port {self.port}")
+        self.wait_until_ready(daemon, self.port, "/readyz")
         return daemon
+
+    def wait_until_ready(self, daemon: Daemon, port: int, path: str) -> None:
+        """Waits for a server of this project: it listens before it has read everything, so that is not enough."""
+        scheme = "https" if self.tls else "http"
+        authority = self.tls.authority if self.tls else None
+        url = f"{scheme}://{self.host}:{port}{path}"
+        daemon.wait_for(lambda: is_listening(port, daemon.pid), f"a server on port {port}")
+        daemon.wait_for(lambda: answers(url, authority, self.place), f"an answer from {url}")
 
     def command(self, *arguments: str, stdin: str | None = None) -> str:
         """Runs a `token-service` command in the site's folder; what it printed, or an error with all of it."""
