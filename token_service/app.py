@@ -3,6 +3,7 @@
 `config.py` describes and this builds; no other module constructs what it does not own.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -90,10 +91,14 @@ def build_token_service(settings: config.Settings, *, clock: Clock = system_cloc
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # An event and not a cancellation: that would wait until the watcher's thread next looks up, five seconds.
+        stop = asyncio.Event()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(policies.watch)
-            yield
-            tasks.cancel_scope.cancel()
+            tasks.start_soon(policies.watch, stop)
+            try:
+                yield
+            finally:
+                stop.set()
         passwords.close()
 
     routers = [

@@ -29,7 +29,9 @@ def metadata(issuer: str, token_url: str) -> dict[str, object]:
         "token_endpoint_auth_methods_supported": ["none"],
     }
     if issuer.startswith("https:"):
-        AuthorizationServerMetadata(document).validate()
+        # Authlib takes the empty list, which is all that a service without an authorization endpoint can say, for a
+        # missing one.
+        AuthorizationServerMetadata({**document, "response_types_supported": ["none"]}).validate()
     return document
 
 
