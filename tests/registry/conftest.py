@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from token_service.access import Access
 from token_service.registry import CachingVerifier, RegistryOptions, build_registry
@@ -95,6 +97,36 @@ class Registry:
         answer = self.push(document, reference, name)
         assert answer.status_code == 201, answer.text
         return str(answer.headers["docker-content-digest"])
+
+
+async def send_raw(
+    app: Starlette, method: str, target: str, headers: Mapping[str, str], body: list[Message]
+) -> Message:
+    """A request as a server hands it over, without a client that tidies paths or finishes bodies.
+
+    Returns the start of the response, with the body under "body".
+    """
+    path, _, query = target.partition("?")
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return body.pop(0) if body else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    all_headers = {"Authorization": f"Bearer {sign()}"} | dict(headers)
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "method": method,
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in all_headers.items()],
+    }
+    await app(scope, receive, send)
+    return {**sent[0], "body": b"".join(message.get("body", b"") for message in sent[1:])}
 
 
 def descriptor(digest: str, media_type: str = "application/x.test", size: int = 2) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Message
 
-from tests.registry.conftest import NAME, OTHER, MakeRegistry, Registry, sign
+from tests.registry.conftest import NAME, OTHER, MakeRegistry, Registry, send_raw
 from token_service.registry.digest import digest_of
 
 UPLOADS = f"/v2/{NAME}/blobs/uploads/"
@@ -194,31 +194,8 @@ def test_there_is_a_cap_on_unfinished_uploads(make_registry: MakeRegistry) -> No
 
 async def broken_off(registry: Registry, method: str, path: str, headers: dict[str, str], *parts: bytes) -> int:
     """Send a body that ends with the connection. Returns the status that nobody sees."""
-    messages: list[Message] = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
-    messages.append({"type": "http.disconnect"})
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return messages.pop(0)
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    all_headers = {"Authorization": f"Bearer {sign()}"} | headers
-    path, _, query = path.partition("?")
-    await registry.app(
-        {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "headers": [(name.lower().encode(), value.encode()) for name, value in all_headers.items()],
-        },
-        receive,
-        send,
-    )
-    return int(sent[0]["status"])
+    body: list[Message] = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    return int((await send_raw(registry.app, method, path, headers, body))["status"])
 
 
 async def test_of_a_broken_stream_is_kept_what_came(registry: Registry) -> None:

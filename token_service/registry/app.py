@@ -5,7 +5,7 @@ Rooms above this one give it a verifier; it never learns how tokens are issued.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
@@ -49,7 +49,7 @@ def build_registry(
     )
     app = Starlette(
         routes=[*build_routes(context), *_open_routes(options, counter)],
-        exception_handlers={HTTPException: _refuse, Exception: _refuse},
+        exception_handlers={HTTPException: _refuse(context), Exception: _crashed},
     )
     app.router.redirect_slashes = False
     return app
@@ -72,7 +72,16 @@ def _open_routes(options: RegistryOptions, counter: RequestCounter) -> list[Rout
     return routes
 
 
-async def _refuse(_request: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException):
-        return errors.render(errors.of_status(error.status_code, error.headers))
+def _refuse(context: Context) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """What matches no route: also in the OCI's words, and in the audit log, though nobody was asked for a token."""
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+        context.audit({"event": "registry.request", "method": request.method, "kind": "", "status": status})
+        return errors.render(errors.of_status(status, headers))
+
+    return refuse
+
+
+async def _crashed(_request: Request, _error: Exception) -> Response:
     return errors.render(errors.of_status(500))
