@@ -3,13 +3,23 @@
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
+
 from tests.policy import generate
+from token_service.errors import LoadError
 from token_service.policy.decide import Context, Decision, decide
 from token_service.policy.index import CompiledPolicy, compile_policy
 from token_service.policy.parse import parse_policy
 from token_service.principal import ANONYMOUS, Kind, Principal
 from token_service.scope import Scope, parse_scopes
 
+RULE = {
+    "id": "r",
+    "allow": "[pull]",
+    "principals": "[anyone]",
+    "resources": '["repository:a"]',
+}
+Changes = dict[str, str | None]
 CONTEXT = Context("registry.example.com", 1_800_000_000, "10.0.0.1")
 
 
@@ -22,6 +32,26 @@ def policy(text: str) -> CompiledPolicy:
 def document_policy(rules: list[dict[str, Any]], groups: dict[str, list[str]]) -> CompiledPolicy:
     file = parse_policy(generate.to_text(rules, groups), "p.yaml")
     return compile_policy(file.rules, file.groups)
+
+
+def rule_text(changes: Changes, key: str) -> tuple[str, int]:
+    """A file with `RULE` as changed, one key a line, and the line of `key` (of the rule, where there is none)."""
+    lines = [f"{name}: {value}" for name, value in (RULE | changes).items() if value is not None]
+    text = "version: 1\nrules:\n# a comment\n- " + "\n  ".join(lines)
+    line = next(
+        (number for number, one in enumerate(text.split("\n"), 1) if key and one[2:].startswith(f"{key}:")), 4
+    )
+    return text, line
+
+
+def refused(text: str, line: int, problem: str, fix: str) -> None:
+    """The policy file is refused, at this line, with a message that holds `problem` and `fix`."""
+    with pytest.raises(LoadError) as caught:
+        parse_policy(text, "dir/p.yaml")
+    assert caught.value.place == f"dir/p.yaml:{line}"
+    assert problem in caught.value.problem
+    assert fix in caught.value.fix
+    assert "\n" not in str(caught.value)
 
 
 def ask(compiled: CompiledPolicy, who: Principal | str, *scopes: str, context: Context = CONTEXT) -> Decision:

@@ -12,7 +12,8 @@ import structlog.testing
 
 from tests.policy.build import granted
 from token_service.errors import LoadError
-from token_service.policy.file import PolicyFolder, load_policy, policy_files
+from token_service.policy.expectations import run
+from token_service.policy.file import PolicyFolder, load_expectations, load_policy
 
 RECHECK_SECONDS = 0.2
 PATIENCE_SECONDS = 20
@@ -32,7 +33,6 @@ def test_all_policy_files_of_a_folder_are_one_policy(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a policy")
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "c.yaml").write_text("not: a policy")
-    assert [path.name for path in policy_files(tmp_path)] == ["a.yaml", "b.yml"]
     assert granted(load_policy(tmp_path), "alice", "repository:a:*") == ["repository:a:pull,push"]
 
 
@@ -45,6 +45,21 @@ def test_the_version_is_a_hash_of_the_contents(tmp_path: Path) -> None:
     assert load_policy(tmp_path).version == first
     (tmp_path / "a.yaml").write_text(text("a") + " ")
     assert load_policy(tmp_path).version != first
+
+
+def test_the_sample_policies_meet_their_expectations() -> None:
+    folder = Path(__file__).parents[2] / "policies"
+    results = run(load_policy(folder), load_expectations(folder))
+    assert len(results) > 15
+    assert [(result.case.name, result.problems) for result in results if not result.passed] == []
+
+
+def test_expectations_of_a_folder_are_read_from_their_own_files(tmp_path: Path) -> None:
+    assert load_expectations(tmp_path) == ()
+    case = {"principal": "user:alice", "request": ["repository:a:pull"], "expect": []}
+    for name in ("b.test.yml", "a.test.yaml", ".c.test.yaml", "d.yaml"):
+        (tmp_path / name).write_text(json.dumps({"version": 1, "cases": [case | {"name": name}]}))
+    assert [case.name for case in load_expectations(tmp_path)] == ["a.test.yaml", "b.test.yml"]
 
 
 def test_errors_name_file_and_line(tmp_path: Path) -> None:
@@ -203,6 +218,14 @@ async def test_a_symbolic_link_that_is_switched(tmp_path: Path) -> None:
         (path / "..new").symlink_to(tmp_path / "two")
         (path / "..new").rename(path / "..data")
         await until(lambda: folder.current.rules[0].id == "two")
+
+
+async def test_nothing_happens_where_nothing_changes(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text("a"))
+    async with watched(tmp_path) as folder:
+        current = folder.current
+        await asyncio.sleep(RECHECK_SECONDS * 2)
+        assert folder.current is current
 
 
 async def test_a_watch_can_be_cancelled(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from token_service.policy.pattern import Pattern, matches, parse_resource, paths
+from token_service.policy.notation import parse_resource
+from token_service.policy.pattern import Pattern, matches, paths
 from token_service.policy.trie import Trie
 
 segments = st.sampled_from(

@@ -8,7 +8,7 @@ is broken is refused at start-up; later, the last good policy stays and `problem
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import structlog
 import watchfiles
 
 from token_service.errors import LoadError
+from token_service.policy.expectations import Case, parse_expectations
 from token_service.policy.index import CompiledPolicy, compile_policy
 from token_service.policy.parse import PolicyFile, check_unique, parse_policy
 from token_service.policy.rule import Rule
@@ -28,18 +29,13 @@ RECHECK_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-def policy_files(folder: Path) -> list[Path]:
-    """The policy files directly in `folder`, by name. Hidden ones and expectations are not among them."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.name.endswith(SUFFIXES) and not path.name.endswith(EXPECTATION_SUFFIXES) and path.name[0] != "."
-    )
+def is_policy(name: str) -> bool:
+    return name.endswith(SUFFIXES) and not name.endswith(EXPECTATION_SUFFIXES)
 
 
 def load_policy(folder: Path) -> CompiledPolicy:
     """Read and compile all policy files of `folder`. Raises LoadError and nothing else."""
-    contents = [(path, _read(path)) for path in _listed(folder)]
+    contents = [(path, _read(path)) for path in _listed(folder, is_policy)]
     if not contents:
         raise LoadError(str(folder), "the folder holds no policy files", "add a *.yaml, or name another folder")
     files = [parse_policy(data, str(path)) for path, data in contents]
@@ -47,9 +43,16 @@ def load_policy(folder: Path) -> CompiledPolicy:
     return compile_policy(_rules(files), (group for file in files for group in file.groups), _version(contents))
 
 
-def _listed(folder: Path) -> list[Path]:
+def load_expectations(folder: Path) -> tuple[Case, ...]:
+    """The cases of all `*.test.yaml` files of `folder`. None at all is no error."""
+    paths = _listed(folder, lambda name: name.endswith(EXPECTATION_SUFFIXES))
+    return tuple(case for path in paths for case in parse_expectations(_read(path), str(path)))
+
+
+def _listed(folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
+    """The wanted files directly in `folder`, by name. Hidden ones are never wanted."""
     try:
-        return policy_files(folder)
+        return sorted(path for path in folder.iterdir() if wanted(path.name) and path.name[0] != ".")
     except FileNotFoundError:
         raise LoadError(
             str(folder), "the policy folder does not exist", "create it, or name another folder"
@@ -150,8 +153,8 @@ def _fingerprint(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
     try:
         return tuple(
             (path.name, status.st_mtime_ns, status.st_size, status.st_ino)
-            for path in policy_files(folder)
+            for path in _listed(folder, is_policy)
             for status in [path.stat()]
         )
-    except OSError:
+    except (OSError, LoadError):
         return ()

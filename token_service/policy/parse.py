@@ -7,13 +7,13 @@ it. What does not: files and folders (`file.py`), and judgements about rules tha
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from ipaddress import IPv6Network, ip_network
 from typing import TypeVar
 
 from token_service.errors import LoadError
-from token_service.policy.condition import NO_CONDITIONS, Conditions, Network
-from token_service.policy.pattern import ResourcePattern, parse_name, parse_resource
+from token_service.policy.condition import NO_CONDITIONS
+from token_service.policy.notation import parse_name, parse_resource
+from token_service.policy.parse_when import parse_conditions, parse_list
+from token_service.policy.pattern import ResourcePattern
 from token_service.policy.rule import (
     MAX_LIFETIME_SECONDS,
     MIN_LIFETIME_SECONDS,
@@ -30,7 +30,6 @@ from token_service.scope import ACTION
 from token_service.strict_yaml import (
     Entry,
     Node,
-    Text,
     integer,
     items,
     load,
@@ -44,12 +43,9 @@ from token_service.strict_yaml import (
 VERSION = 1
 FILE_KEYS = ("version", "groups", "rules")
 RULE_KEYS = ("id", "allow", "deny", "principals", "except", "resources", "when", "lifetime", "mode")
-CONDITION_KEYS = ("labels", "service", "source_ip", "after", "before")
 MEMBER_KINDS = {"user": Kind.USER, "service-account": Kind.SERVICE_ACCOUNT}
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
-_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 _T = TypeVar("_T")
 
@@ -110,8 +106,8 @@ def _rule(node: Node) -> Rule:
         actions=actions,
         principals=_required(entries, "principals", node, rule_id, _term),
         resources=_required(entries, "resources", node, rule_id, _resource),
-        exceptions=_list(entries["except"], _term) if "except" in entries else (),
-        when=_conditions(entries["when"]) if "when" in entries else NO_CONDITIONS,
+        exceptions=parse_list(entries["except"], _term) if "except" in entries else (),
+        when=parse_conditions(entries["when"]) if "when" in entries else NO_CONDITIONS,
         lifetime=_lifetime(entries["lifetime"], effect) if "lifetime" in entries else None,
         mode=_mode(entries["mode"]) if "mode" in entries else Mode.ENFORCE,
         place=node.place,
@@ -132,7 +128,7 @@ def _effect(entries: dict[str, Entry], node: Node, rule_id: str) -> tuple[Effect
     if len(given) != 1:
         found = "both allow and deny" if given else "neither allow nor deny"
         raise LoadError(node.place, f"rule {shown(rule_id)} has {found}", "write exactly one of `allow` and `deny`")
-    return given[0], frozenset(_list(entries[given[0]], _action))
+    return given[0], frozenset(parse_list(entries[given[0]], _action))
 
 
 def _action(node: Node, what: str) -> str:
@@ -188,82 +184,12 @@ def _mode(entry: Entry) -> Mode:
     return Mode(text)
 
 
-# --- conditions ------------------------------------------------------------------------------------------------
-
-
-def _conditions(entry: Entry) -> Conditions:
-    entries = mapping(entry.value, "when")
-    if not entries:
-        raise LoadError(entry.place, "when is empty", "write a condition, or remove `when`")
-    refuse_unknown(entries, CONDITION_KEYS, "when")
-    conditions = Conditions(
-        labels=_labels(entries["labels"]) if "labels" in entries else (),
-        services=_list(entries["service"], string) if "service" in entries else (),
-        networks=_list(entries["source_ip"], _network) if "source_ip" in entries else (),
-        after=_time(entries["after"]) if "after" in entries else None,
-        before=_time(entries["before"]) if "before" in entries else None,
-    )
-    if conditions.after is not None and conditions.before is not None and conditions.after >= conditions.before:
-        raise LoadError(entries["after"].place, "after is not earlier than before", "exchange them")
-    return conditions
-
-
-def _labels(entry: Entry) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    entries = mapping(entry.value, "labels")
-    if not entries:
-        raise LoadError(entry.place, "labels is empty", "write `NAME: value`, or remove it")
-    return tuple((_label_name(label), _label_values(label)) for label in entries.values())
-
-
-def _label_name(entry: Entry) -> str:
-    if not _LABEL.fullmatch(entry.key):
-        raise LoadError(entry.place, f"label {shown(entry.key)} is not a label name", "letters, digits, . _ -")
-    return entry.key
-
-
-def _label_values(entry: Entry) -> tuple[str, ...]:
-    what = f"label {entry.key}"
-    if isinstance(entry.value, Text):
-        return (string(entry.value, what),)
-    return _list(entry, string)
-
-
-def _network(node: Node, what: str) -> Network:
-    text = string(node, what)
-    try:
-        network = ip_network(text)
-    except ValueError as error:
-        fix = _host_bits_fix(text) or "write an address or a network such as 10.0.0.0/8 or 2001:db8::/32"
-        raise LoadError(node.place, f"{shown(text)} is not a network: {_short(error)}", fix) from None
-    if isinstance(network, IPv6Network) and network.network_address.scope_id is not None:
-        raise LoadError(node.place, f"{shown(text)} has a zone", "remove the part from % on")
-    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
-        raise LoadError(node.place, f"{shown(text)} is an IPv4 network in disguise", "write it as IPv4")
-    return network
-
-
-def _host_bits_fix(text: str) -> str:
-    try:
-        return f"did you mean {ip_network(text, strict=False)}?"
-    except ValueError:
-        return ""
-
-
-def _short(error: ValueError) -> str:
-    return "it has host bits set" if "host bits" in str(error) else "it cannot be read"
-
-
-def _time(entry: Entry) -> int:
-    text = string(entry.value, entry.key)
-    if not _TIME.fullmatch(text):
-        fix = 'write RFC 3339 with a zone and whole seconds: "2027-01-02T00:00:00Z"'
-        raise LoadError(entry.place, f"{entry.key} {shown(text)} is not a time", fix)
-    try:
-        return int(datetime.fromisoformat(text.upper()).timestamp())
-    except ValueError:
-        raise LoadError(
-            entry.place, f"{entry.key} {shown(text)} does not exist in the calendar", "correct it"
-        ) from None
+def _required(
+    entries: dict[str, Entry], key: str, node: Node, rule_id: str, read: Callable[[Node, str], _T]
+) -> tuple[_T, ...]:
+    if key not in entries:
+        raise LoadError(node.place, f"rule {shown(rule_id)} has no {key}", f"add `{key}: [...]`")
+    return parse_list(entries[key], read)
 
 
 # --- groups ----------------------------------------------------------------------------------------------------
@@ -272,7 +198,7 @@ def _time(entry: Entry) -> int:
 def _group(entry: Entry) -> Group:
     if not entry.key or any(character in "*?:" for character in entry.key):
         raise LoadError(entry.place, f"group {shown(entry.key)} is not usable", "a name without * ? :")
-    return Group(entry.key, frozenset(_list(entry, _member, may_be_empty=True)), entry.place)
+    return Group(entry.key, frozenset(parse_list(entry, _member, may_be_empty=True)), entry.place)
 
 
 def _member(node: Node, what: str) -> tuple[Kind, str]:
@@ -288,21 +214,3 @@ def _member(node: Node, what: str) -> tuple[Kind, str]:
             node.place, f"member {shown(text)} is not an exact name", "write the names out, without * and ?"
         )
     return MEMBER_KINDS[word], name
-
-
-# --- lists -----------------------------------------------------------------------------------------------------
-
-
-def _list(entry: Entry, read: Callable[[Node, str], _T], *, may_be_empty: bool = False) -> tuple[_T, ...]:
-    nodes = items(entry.value, entry.key)
-    if not nodes and not may_be_empty:
-        raise LoadError(entry.place, f"{entry.key} is empty", "write at least one entry, or remove it")
-    return tuple(read(node, f"an entry of {entry.key}") for node in nodes)
-
-
-def _required(
-    entries: dict[str, Entry], key: str, node: Node, rule_id: str, read: Callable[[Node, str], _T]
-) -> tuple[_T, ...]:
-    if key not in entries:
-        raise LoadError(node.place, f"rule {shown(rule_id)} has no {key}", f"add `{key}: [...]`")
-    return _list(entries[key], read)

@@ -1,0 +1,166 @@
+"""Expectations: what passes, how a difference is shown, and what is no expectation."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.policy.build import policy
+from token_service.access import Access
+from token_service.errors import LoadError
+from token_service.policy.condition import Context
+from token_service.policy.expectations import DEFAULT_NOW, Case, parse_expectations, run, to_junit
+from token_service.principal import ANONYMOUS, Kind, Principal
+from token_service.scope import Scope
+
+POLICY = """
+rules:
+  - {id: own, allow: [pull, push], principals: ["user:*"], resources: ["repository:{principal}/**"], lifetime: 600}
+  - {id: dev, allow: [pull], principals: ["group:dev"], resources: ["repository:team/**"]}
+  - id: late
+    deny: [push]
+    principals: [anyone]
+    resources: ["repository:**"]
+    when: {after: "2027-01-01T00:00:00Z"}
+"""
+FULL = """\
+version: 1
+defaults: {service: r.example.com, source_ip: 192.0.2.1, now: "2027-06-01T00:00:00Z"}
+principals:
+  "user:alice": {groups: [dev], labels: {team: core, env: [a, b]}}
+cases:
+  - name: all of it
+    principal: "user:alice"
+    request: ["repository:a/b:pull,push", "registry:catalog:*"]
+    expect: ["repository:a/b:push", "repository:a/b:pull", "repository(plugin):p:pull"]
+    rules: [own]
+    lifetime: 600
+  - principal: "user:alice"
+    groups: []
+    labels: {}
+    service: other
+    source_ip: 10.0.0.1
+    now: "2026-01-01T00:00:00Z"
+    request: ["repository:a/b:pull"]
+    expect: []
+  - principal: anonymous
+    request: []
+    expect: []
+  - principal: "workload:gitlab/x"
+    request: []
+    expect: []
+"""
+
+
+def test_everything_that_a_file_may_say() -> None:
+    first, second, third, fourth = parse_expectations(FULL, "p.test.yaml")
+    assert first == Case(
+        name="all of it",
+        place="p.test.yaml:6",
+        principal=Principal("alice", Kind.USER, frozenset({"dev"}), {"team": ("core",), "env": ("a", "b")}),
+        scopes=(Scope("repository", "a/b", ("pull", "push")), Scope("registry", "catalog", ("*",))),
+        context=Context("r.example.com", 1_811_808_000, "192.0.2.1"),
+        expected=(Access("repository", "a/b", ("pull", "push")), Access("repository", "p", ("pull",), "plugin")),
+        rules=frozenset({"own"}),
+        lifetime=600,
+    )
+    assert second.name == "user:alice: repository:a/b:pull"
+    assert second.principal == Principal("alice", Kind.USER, frozenset(), {})
+    assert second.context == Context("other", DEFAULT_NOW, "10.0.0.1")
+    assert (second.rules, second.lifetime) == (None, None)
+    assert third.principal == ANONYMOUS
+    assert (fourth.principal.kind, fourth.principal.name) == (Kind.WORKLOAD, "gitlab/x")
+
+
+def test_the_defaults_are_fixed() -> None:
+    (case,) = parse_expectations("version: 1\ncases: [{principal: anonymous, request: [], expect: []}]", "p")
+    assert case.context == Context("registry.example.com", DEFAULT_NOW, None)
+
+
+CASES: list[tuple[str, tuple[str, ...]]] = [
+    ('request: ["repository:alice/x:pull"], expect: ["repository:alice/x:pull"]', ()),
+    ('request: ["repository:alice/x:pull"], expect: ["repository:alice/x:pull"], rules: [own], lifetime: 600', ()),
+    ('request: ["repository:team/x:pull"], groups: [dev], expect: ["repository:team/x:pull"]', ()),
+    ('request: ["repository:bob/x:pull"], expect: []', ()),
+    ('request: ["repository:bob/x:pull"], expect: [], rules: []', ()),
+    ('request: ["repository:alice/x:*"], expect: []', ("+ repository:alice/x:pull", "+ repository:alice/x:push")),
+    ('request: ["repository:team/x:pull"], expect: ["repository:team/x:pull"]', ("- repository:team/x:pull",)),
+    ('request: ["repository:alice/x:pull"], expect: ["repository:alice/x:push"]',
+     ("- repository:alice/x:push", "+ repository:alice/x:pull")),
+    ('request: ["repository:alice/x:pull"], expect: ["repository(plugin):alice/x:pull"]',
+     ("- repository(plugin):alice/x:pull", "+ repository:alice/x:pull")),
+    ('request: ["repository:alice/x:pull"], expect: ["repository:alice/x:pull"], rules: [dev, gone]',
+     ("- rule dev", "- rule gone (no rule has this id)", "+ rule own")),
+    ('request: ["repository:alice/x:pull"], expect: ["repository:alice/x:pull"], lifetime: 900',
+     ("- lifetime 900", "+ lifetime 600")),
+    ('request: ["repository:bob/x:pull"], expect: [], lifetime: 900', ("- lifetime 900", "+ lifetime default")),
+    ('request: ["repository:alice/x:push"], now: "2027-01-01T00:00:00Z", expect: [], rules: [late]', ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "problems"), CASES)
+def test_a_difference_is_shown_as_one(case: str, problems: tuple[str, ...]) -> None:
+    cases = parse_expectations(f"version: 1\ncases: [{{principal: 'user:alice', {case}}}]", "p.test.yaml")
+    (result,) = run(policy(POLICY), cases)
+    assert result.problems == problems
+    assert result.passed is (not problems)
+
+
+def test_junit_shows_each_case_and_what_differs() -> None:
+    text = """version: 1
+cases:
+  - {name: 'good <&">', principal: anonymous, request: [], expect: []}
+  - {name: bad, principal: anonymous, request: [], expect: ["repository:a:pull"]}
+"""
+    root = ElementTree.fromstring(to_junit(run(policy(POLICY), parse_expectations(text, "d/p.test.yaml"))))
+    assert root.attrib == {"name": "policy", "tests": "2", "failures": "1", "errors": "0", "skipped": "0"}
+    good, bad = root
+    assert good.attrib == {"classname": "d/p.test.yaml", "name": 'good <&">', "file": "d/p.test.yaml", "line": "3"}
+    assert len(good) == 0
+    assert bad[0].attrib == {"message": "- repository:a:pull"}
+
+
+CASE = "principal: anonymous, request: [], expect: []"
+BAD = [
+    ("", 1, "empty", "mapping"),
+    ("version: 1", 1, "no cases", "`cases`"),
+    ("version: 1\ncases: []", 1, "no cases", "remove the file"),
+    ("cases: []", 1, "no version", "`version: 1`"),
+    ("version: 1\ncase: []", 2, "no key `case`", "did you mean `cases`?"),
+    ("version: 1\ncases: [a]", 2, "a case is a text", "mapping"),
+    ("version: 1\ncases:\n- {request: [], expect: []}", 3, "no principal", "`principal:`"),
+    ("version: 1\ncases:\n- {principal: anonymous, expect: []}", 3, "no request", "`request:`"),
+    ("version: 1\ncases:\n- {principal: anonymous, request: []}", 3, "no expect", "`expect:`"),
+    (f"version: 1\ncases:\n- {{{CASE}, actual: []}}", 3, "no key `actual`", "known: "),
+    (f"version: 1\ncases:\n- {{{CASE}, now: tomorrow}}", 3, "is not a time", "RFC 3339"),
+    (f"version: 1\ncases:\n- {{{CASE}, lifetime: long}}", 3, "not a whole number", "digits"),
+    (f"version: 1\ncases:\n- {{{CASE}, groups: dev}}", 3, "groups is a text", "list"),
+    (f"version: 1\ncases:\n- {{{CASE}, labels: {{a: 1}}}}", 3, "label a `1`", '"1"'),
+    ("version: 1\ncases:\n- {principal: alice, request: [], expect: []}", 3, "has no kind", "`user:alice`"),
+    ("version: 1\ncases:\n- {principal: 'users:a', request: [], expect: []}", 3, "has no kind", "`user`"),
+    ("version: 1\ncases:\n- {principal: 'group:a', request: [], expect: []}", 3, "has no kind", "service-account"),
+    ("version: 1\ncases:\n- {principal: 'user:', request: [], expect: []}", 3, "has no name", "`user:NAME`"),
+    (
+        "version: 1\ncases:\n- principal: anonymous\n  request: [a]\n  expect: []",
+        4,
+        "`a` is not a scope",
+        "type:name:actions",
+    ),
+    (
+        "version: 1\ncases:\n- principal: anonymous\n  request: []\n  expect: ['a:b']",
+        5,
+        "is not a scope",
+        "repository:",
+    ),
+    ("version: 1\nprincipals:\n  alice: {}", 3, "has no kind", "`user:alice`"),
+    ("version: 1\nprincipals:\n  'user:a': {group: [a]}", 3, "no key `group`", "`groups`"),
+    ("version: 1\ndefaults: {principal: a}", 2, "no key `principal`", "known: now, service, source_ip"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "problem", "fix"), BAD)
+def test_what_is_no_expectation(text: str, line: int, problem: str, fix: str) -> None:
+    with pytest.raises(LoadError) as caught:
+        parse_expectations(text, "d/p.test.yaml")
+    assert caught.value.place == f"d/p.test.yaml:{line}"
+    assert problem in caught.value.problem
+    assert fix in caught.value.fix
