@@ -18,11 +18,14 @@ if ! "$python" -c 'import ensurepip' >/dev/null 2>&1; then
     # Debian and Ubuntu split venv's pip off into a package of its own.
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         say "setup: installing python3-venv, which this Python lacks ..."
-        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-            python3-venv ca-certificates; } >/dev/null || {
+        log=$(mktemp)
+        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+            python3-venv ca-certificates; } >"$log" 2>&1 || {
+            tail -n 3 "$log" >&2
             say "setup: could not install python3-venv: install it by hand and try again"
             exit 1
         }
+        rm -f "$log"
     else
         say "setup: this Python has no ensurepip: run 'sudo apt-get install python3-venv' and try again"
         exit 1
