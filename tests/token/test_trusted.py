@@ -97,7 +97,7 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("a private key", KEY_PEM, "no usable"),
     ("a damaged certificate", CA_PEM.replace(b"M", b"N"), "no usable"),
     ("a foreign curve", certificate_of(ec.generate_private_key(ec.SECP521R1())), "secp521r1"),
-    ("a key of another use", certificate_of(dsa.generate_private_key(2048)), "signs no tokens"),
+    ("a key of another use", certificate_of(dsa.generate_private_key(1024)), "signs no tokens"),
     ("broken JSON", b'{"keys": [', "no usable"),
     ("JSON that is not UTF-8", b'{"keys": ["\xff"]}', "no usable"),
     ("JSON too deep", b'{"keys":' + b"[" * 200_000, "no usable"),
