@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,27 +151,26 @@ def index(*manifests: str) -> dict[str, object]:
     }
 
 
+@contextmanager
+def open_registry(root: Path, **options: Any) -> Iterator[Registry]:
+    """A registry on a folder; several may share one."""
+    chosen = RegistryOptions(root=root, realm=REALM, service=SERVICE, **options)
+    clock = MovableClock()
+    keys = {"test": TrustedKey("ES256", KEY.public_key())}
+    audit: list[Mapping[str, object]] = []
+    app = build_registry(chosen, CachingVerifier(lambda: keys, ISSUER, SERVICE, clock), audit.append, clock)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield Registry(app, client, chosen, clock, audit)
+
+
 MakeRegistry = Callable[..., Registry]
 
 
 @pytest.fixture
 def make_registry(tmp_path: Path) -> Iterator[MakeRegistry]:
-    """`make_registry(option=value, …)`: a registry on `tmp_path`; several of them share the volume."""
-    clients: list[TestClient] = []
-
-    def make(**options: Any) -> Registry:
-        chosen = RegistryOptions(root=tmp_path, realm=REALM, service=SERVICE, **options)
-        clock = MovableClock()
-        keys = {"test": TrustedKey("ES256", KEY.public_key())}
-        audit: list[Mapping[str, object]] = []
-        app = build_registry(chosen, CachingVerifier(lambda: keys, ISSUER, SERVICE, clock), audit.append, clock)
-        client = TestClient(app, raise_server_exceptions=False)
-        clients.append(client.__enter__())
-        return Registry(app, client, chosen, clock, audit)
-
-    yield make
-    for client in clients:
-        client.__exit__(None, None, None)
+    """`make_registry(option=value, …)`: a registry on `tmp_path`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(open_registry(tmp_path, **options))
 
 
 @pytest.fixture
