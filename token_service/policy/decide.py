@@ -22,7 +22,7 @@ from token_service.principal import Principal
 from token_service.scope import Scope
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One action on one resource. `rules` are the determining ones, `audit` those that would have had a say."""
 
@@ -58,8 +58,11 @@ def decide(policy: CompiledPolicy, principal: Principal, scopes: Iterable[Scope]
                 allowed.append(action)
             if lifetime is not None:
                 lifetimes.add(lifetime)
-        granted.append(Access(scope.type, scope.name, tuple(allowed), scope.resource_class))
-    return Decision(merge(granted), tuple(sorted(verdicts.values())), min(lifetimes, default=None))
+        if allowed:
+            granted.append(Access(scope.type, scope.name, tuple(allowed), scope.resource_class))
+    ordered = tuple(verdicts[key] for key in sorted(verdicts))
+    access = merge(granted) if len(granted) > 1 else tuple(granted)
+    return Decision(access, ordered, min(lifetimes) if lifetimes else None)
 
 
 class Matcher:
@@ -93,22 +96,25 @@ def combine(rules: list[Rule], kind: str, name: str, action: str) -> tuple[Verdi
     """The verdict on one action from the rules that match the resource, and the lifetime they set."""
     allows: list[Rule] = []
     denies: list[Rule] = []
-    audits: list[str] = []
+    audits: list[Rule] = []
     for rule in rules:
         if not rule.covers(kind, action):
             continue
         if rule.mode is Mode.AUDIT:
-            audits.append(rule.id)
+            audits.append(rule)
         elif rule.effect is Effect.ALLOW:
             allows.append(rule)
         else:
             denies.append(rule)
     allowed = bool(allows) and not denies
-    determining = tuple(sorted({rule.id for rule in denies or allows}))
-    verdict = Verdict(kind, name, action, allowed, determining, tuple(sorted(set(audits))))
+    verdict = Verdict(kind, name, action, allowed, _ids(denies or allows), _ids(audits))
     if not allowed:
         return verdict, None
     return verdict, min((rule.lifetime for rule in allows if rule.lifetime is not None), default=None)
+
+
+def _ids(rules: list[Rule]) -> tuple[str, ...]:
+    return tuple(sorted({rule.id for rule in rules})) if rules else ()
 
 
 def asked_actions(rules: list[Rule], scope: Scope) -> Iterable[str]:

@@ -7,7 +7,7 @@ decision to the set of numbers that describe it; a trie of resource patterns fin
 at a node, rules are kept by the number of their term, so that the smaller of two sets is walked.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from token_service.policy.pattern import Fill, Literal, Path, paths, show
@@ -54,17 +54,16 @@ class CompiledPolicy:
         trie = self._resources.get(kind)
         if trie is None:
             return ()
-        found: dict[CompiledRule, None] = {}
+        found: list[CompiledRule] = []
         for payload in trie.find(segments, fill):
-            for number in _common(payload, ids):
-                found.update(dict.fromkeys(payload[number]))
-        return found
-
-
-def _common(payload: _Payload, ids: frozenset[int]) -> Iterator[int]:
-    if len(payload) <= len(ids):
-        return (number for number in payload if number in ids)
-    return (number for number in ids if number in payload)
+            if len(payload) <= len(ids):
+                for number, rules in payload.items():
+                    if number in ids:
+                        found += rules
+            else:
+                for number in ids:
+                    found += payload.get(number, ())
+        return found if len(found) < 2 else dict.fromkeys(found)
 
 
 class Slots:
@@ -113,6 +112,8 @@ class _Terms:
         self._globs: dict[Who, Trie[list[int]]] = {}
         self._by_member: dict[tuple[Kind, str], frozenset[int]] = {}
         self._exact_groups: frozenset[str] = frozenset()
+        self._anonymous: frozenset[int] = frozenset()
+        self._authenticated: frozenset[int] = frozenset()
 
     def number(self, term: Term) -> int:
         known = self._numbers.get(term)
@@ -128,6 +129,8 @@ class _Terms:
     def close(self, groups: Iterable[Group]) -> None:
         """Called once when all terms are in: what each member of a static group gains by it."""
         self._exact_groups = frozenset(self._exact[Who.GROUP])
+        self._anonymous = frozenset([*self._nameless(Who.ANYONE), *self._nameless(Who.ANONYMOUS)])
+        self._authenticated = frozenset([*self._nameless(Who.ANYONE), *self._nameless(Who.AUTHENTICATED)])
         by_member: dict[tuple[Kind, str], set[int]] = {}
         for group in groups:
             numbers = set(self._named(Who.GROUP, group.name))
@@ -136,16 +139,15 @@ class _Terms:
         self._by_member = {member: frozenset(numbers) for member, numbers in by_member.items()}
 
     def resolve(self, principal: Principal) -> frozenset[int]:
-        ids = set(self._nameless(Who.ANYONE))
         if principal.kind is Kind.ANONYMOUS:
-            ids.update(self._nameless(Who.ANONYMOUS))
+            ids = set(self._anonymous)
         else:
-            ids.update(self._nameless(Who.AUTHENTICATED))
+            ids = set(self._authenticated)
             ids.update(self._named(_KIND_TO_WHO[principal.kind], principal.name))
             ids.update(self._by_member.get((principal.kind, principal.name), ()))
         if principal.groups:
             exact = self._exact[Who.GROUP]
-            ids.update(exact[name] for name in self._exact_groups & principal.groups)
+            ids.update([exact[name] for name in self._exact_groups & principal.groups])
             if Who.GROUP in self._globs:
                 for name in principal.groups:
                     ids.update(self._matching(Who.GROUP, name))
@@ -154,16 +156,15 @@ class _Terms:
     def _nameless(self, who: Who) -> Iterable[int]:
         return self._exact[who].values()
 
-    def _named(self, who: Who, name: str) -> Iterator[int]:
+    def _named(self, who: Who, name: str) -> list[int]:
+        numbers = self._matching(who, name) if who in self._globs else []
         exact = self._exact[who].get(name)
         if exact is not None:
-            yield exact
-        if who in self._globs:
-            yield from self._matching(who, name)
+            numbers.append(exact)
+        return numbers
 
-    def _matching(self, who: Who, name: str) -> Iterator[int]:
-        for numbers in self._globs[who].find(name.split("/"), _nothing):
-            yield from numbers
+    def _matching(self, who: Who, name: str) -> list[int]:
+        return [number for numbers in self._globs[who].find(name.split("/"), _nothing) for number in numbers]
 
 
 def _nothing(name: str) -> tuple[Path, ...]:  # noqa: ARG001 - principals have no slots
