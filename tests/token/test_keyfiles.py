@@ -361,7 +361,7 @@ RING_DAMAGE: list[tuple[str, Callable[[dict[str, object]], object]]] = [
     ("no leaf", lambda ring: {**ring, "leaves": []}),
     ("leaves that are a mapping", lambda ring: {**ring, "leaves": {}}),
     ("one leaf twice", lambda ring: {**ring, "leaves": [*entries(ring), *entries(ring)]}),
-    ("an id that leaves the folder", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "id": "../../etc/passwd"}]}),
+    ("an id that goes up", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "id": "../../etc/passwd"}]}),
     ("an id that is a number", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "id": 1}]}),
     ("a time that is a text", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "signs_from": "soon"}]}),
     ("a time that is endless", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "signs_from": float("inf")}]}),
