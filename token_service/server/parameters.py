@@ -18,6 +18,7 @@ _VERBATIM = ("username", "password")
 
 MAX_PARAMETERS = 1000
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Parameters:
@@ -58,13 +59,13 @@ def _pairs(sources: Iterable[bytes]) -> Iterable[tuple[str, str]]:
                 name, _, value = part.partition(b"=")
                 key = _decode(name)
                 text = _decode(value)
-                if key not in _VERBATIM and any(character < " " or character == "\x7f" for character in text):
+                if key not in _VERBATIM and _CONTROL.search(text):
                     raise invalid_request("a parameter holds a control character")
                 yield key, text
 
 
 def _decode(raw: bytes) -> str:
-    if _BROKEN_ESCAPE.search(raw):
+    if b"%" in raw and _BROKEN_ESCAPE.search(raw):
         raise invalid_request("a parameter is not well percent-encoded")
     try:
         return unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8")
