@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.interop import matrix
-from tests.interop.clients import CLIENTS
+from tests.interop.clients import CLIENTS, ROOT_ONLY
 from tests.interop.grounds import Grounds, service_of
 from tests.interop.process import free_port
 from tests.interop.registries import KINDS
 from tests.interop.site import Site
+from tests.interop.world import is_root
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +34,7 @@ def need_parts(need: Callable[[bool, str], None]) -> Callable[[matrix.Cell], Non
         for part in (KINDS[cell.registry], *CLIENTS[cell.client].tools):
             missing = part.missing()
             need(not missing, missing)
+        need(is_root() or cell.client not in ROOT_ONLY, f"only root can run {cell.client} here")
 
     return check
 

@@ -64,13 +64,18 @@ def render(results: Mapping[Cell, bool]) -> str:
 def write(results: Mapping[Cell, bool], document: Path = DOCUMENT) -> None:
     """Puts the matrix between its markers and leaves the rest of the document alone."""
     text = document.read_text(encoding="utf-8")
+    fresh = between_markers(text, render(results))
+    if fresh != text:
+        document.write_text(fresh, encoding="utf-8")
+
+
+def between_markers(text: str, matrix: str) -> str:
+    """The text with this between its markers. Raises ValueError where they are not both there."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{document}: the markers {BEGIN} and {END} are not both there")
-    fresh = f"{before}{BEGIN}\n\n{render(results)}\n\n{END}{after}"
-    if fresh != text:
-        document.write_text(fresh, encoding="utf-8")
+        raise ValueError(f"the markers {BEGIN} and {END} are not both there")
+    return f"{before}{BEGIN}\n\n{matrix}\n\n{END}{after}"
 
 
 def _versions() -> list[str]:

@@ -16,7 +16,7 @@ from tests.interop.process import free_port
 from tests.interop.registries import KINDS, Registry
 from tests.interop.site import ALICE, BOB, Site
 from tests.interop.tools import CRANE, IP
-from tests.interop.world import ADDRESS, NAME, STRANGER, World, may_make_worlds, world
+from tests.interop.world import ADDRESS, NAME, STRANGER, World, is_root, world
 
 pytestmark = pytest.mark.interop
 
@@ -61,6 +61,8 @@ class Scene:
 def logs_in(scene: Scene) -> None:
     outcome = scene.client.login(ALICE)
     assert outcome.ok, outcome.output
+    assert scene.helper.push(scene.image, scene.reference).ok
+    assert scene.client.pull(scene.reference).ok
 
 
 def pushes(scene: Scene) -> None:
@@ -103,7 +105,7 @@ def test_cell(
     record_property: Callable[[str, object], None],
 ) -> None:
     need_parts(cell)
-    need(may_make_worlds(), "only root can make the network namespace that TLS is tried in")
+    need(is_root(), "only root can make the network namespace that TLS is tried in")
     for part in (IP, CRANE):
         need(not part.missing(), part.missing())
     matrix.record(cell, record_property)

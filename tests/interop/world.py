@@ -55,6 +55,6 @@ def world(folder: Path) -> Iterator[World]:
         yield World(Place(("nsenter", "--target", str(holder.pid), "--net", "--mount", "--")), folder)
 
 
-def may_make_worlds() -> bool:
-    """Only root may."""
+def is_root() -> bool:
+    """Whether this process may make namespaces and mount."""
     return os.geteuid() == 0

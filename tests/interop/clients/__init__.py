@@ -10,4 +10,7 @@ from tests.interop.clients.skopeo import Skopeo
 
 CLIENTS: dict[str, type[Client]] = {client.title: client for client in (Docker, Podman, Skopeo, Ctr, Crane, Oras)}
 
-__all__ = ["Bench", "CLIENTS", "Capability", "Client"]
+# dockerd and containerd mount, and podman's storage without root is another matter.
+ROOT_ONLY = frozenset({"docker", "podman", "ctr"})
+
+__all__ = ["Bench", "CLIENTS", "Capability", "Client", "ROOT_ONLY"]

@@ -1,5 +1,6 @@
 """What every client driver is given and what it can be asked for."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,8 @@ from tests.interop.images import Image
 from tests.interop.process import Outcome, Place
 from tests.interop.tools import AptTool, GoTool
 from tests.interop.wire import Account
+
+_BLOB_CACHE = "/var/lib/containers/cache"
 
 Tools = tuple[AptTool | GoTool, ...]
 
@@ -70,6 +73,16 @@ class Client(Protocol):
 
     def wrong_password(self, account: Account, reference: str) -> Outcome:
         """What the user sees who comes with this wrong password."""
+
+
+def with_own_blob_cache(home: Path) -> tuple[str, ...]:
+    """A prefix for skopeo and podman: as root they remember what is in which registry in one file of the machine."""
+    if os.geteuid() != 0:
+        return ()
+    cache = home / "blob-cache"
+    cache.mkdir(exist_ok=True)
+    script = f'mkdir -p {_BLOB_CACHE} && mount --bind "$0" {_BLOB_CACHE} && exec "$@"'
+    return ("unshare", "--mount", "sh", "-c", script, str(cache))
 
 
 def chained(*outcomes: Outcome) -> Outcome:

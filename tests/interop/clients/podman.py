@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from tests.interop.clients.base import Bench, Capability, Tools, chained
+from tests.interop.clients.base import Bench, Capability, Tools, chained, with_own_blob_cache
 from tests.interop.images import Image
 from tests.interop.process import Outcome, plain_environment
 from tests.interop.tools import PODMAN
@@ -64,5 +64,5 @@ class Podman:
         # vfs: overlay needs more of the kernel than a container or a small machine gives.
         storage = ("--root", str(home / "root"), "--runroot", str(home / "run"), "--storage-driver", "vfs")
         own = ("--tmpdir", str(home / "tmp"), "--cgroup-manager", "cgroupfs", "--events-backend", "none")
-        whole: list[str | Path] = [PODMAN.path, *storage, *own, command, *arguments]
+        whole: list[str | Path] = [*with_own_blob_cache(home), PODMAN.path, *storage, *own, command, *arguments]
         return self._bench.place.run(whole, env=plain_environment(home), stdin=stdin)

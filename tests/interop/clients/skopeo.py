@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from tests.interop.clients.base import Bench, Capability, Tools, chained
+from tests.interop.clients.base import Bench, Capability, Tools, chained, with_own_blob_cache
 from tests.interop.images import Image
 from tests.interop.process import Outcome, plain_environment
 from tests.interop.tools import SKOPEO
@@ -62,5 +62,11 @@ class Skopeo:
         return (f"--{side}tls-verify=false",)
 
     def _run(self, command: str, *arguments: str, stdin: str | None = None) -> Outcome:
-        whole: list[str | Path] = [SKOPEO.path, "--insecure-policy", command, *arguments]
+        whole: list[str | Path] = [
+            *with_own_blob_cache(self._bench.home),
+            SKOPEO.path,
+            "--insecure-policy",
+            command,
+            *arguments,
+        ]
         return self._bench.place.run(whole, env=plain_environment(self._bench.home), stdin=stdin)
