@@ -18,6 +18,9 @@ LEEWAY_SECONDS = 60
 MIN_LIFETIME_SECONDS = 60
 """docker, containers/image and regclient raise a smaller `expires_in` to 60 and would then use a dead token."""
 
+MAX_NUMERIC_DATE = 253_402_300_799
+"""The last second of the year 9999. A later one is no date to a `datetime`, and no honest issuer's mistake either."""
+
 
 class ClaimError(Exception):
     """A claim is missing, misshapen or does not hold. The message is for logs, not for the client."""
@@ -67,7 +70,8 @@ def check(claims: Mapping[str, object], *, issuer: str, audience: str, now: int)
     """Check a claim set whose signature is good. Raises ClaimError.
 
     Stricter than Distribution where that costs no honest token: every registered claim must be there with its
-    own type (a boolean is not a number, a list is not an audience), and `iat` may not lie in the future.
+    own type (a boolean is not a number, a list is not an audience), `iat` may not lie in the future, and `jti`, which
+    is what a token is revoked by, may not be empty. `sub` may be: that is nobody in particular.
     """
     if _text(claims, "iss") != issuer:
         raise ClaimError("iss is another issuer")
@@ -82,7 +86,10 @@ def check(claims: Mapping[str, object], *, issuer: str, audience: str, now: int)
         access = from_claim(claims.get("access"))
     except ValueError as error:
         raise ClaimError(str(error)) from error
-    return VerifiedToken(_text(claims, "sub"), _text(claims, "jti"), access, issued_at, expires_at)
+    token_id = _text(claims, "jti")
+    if not token_id:
+        raise ClaimError("jti is empty")
+    return VerifiedToken(_text(claims, "sub"), token_id, access, issued_at, expires_at)
 
 
 def _text(claims: Mapping[str, object], name: str) -> str:
@@ -96,4 +103,6 @@ def _seconds(claims: Mapping[str, object], name: str) -> int:
     value = claims.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ClaimError(f"{name} is missing or not an integer")
+    if not 0 <= value <= MAX_NUMERIC_DATE:
+        raise ClaimError(f"{name} is no date between 1970 and 9999")
     return value

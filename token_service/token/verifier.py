@@ -63,7 +63,9 @@ class Verifier:
         if len(token) > MAX_TOKEN_BYTES or not _COMPACT.fullmatch(token):
             raise InvalidToken("not a compact JWS")
         head, body, tail = token.split(".")
-        trusted = self._trusted_key(_json_object(_decode(head[:_MAX_HEADER_BYTES]), "header"))
+        if len(head) > _MAX_HEADER_BYTES:
+            raise InvalidToken("the header is too long")
+        trusted = self._trusted_key(_json_object(_decode(head), "header"))
         algorithm = jwt.get_algorithm_by_name(trusted.algorithm)
         payload, signature = _decode(body), _decode(tail)
         try:
