@@ -98,12 +98,12 @@ def parse_scopes(values: Iterable[str]) -> tuple[Scope, ...]:
     """All scopes of a request, merged per resource, in the order in which each resource was first named.
 
     `values` are the values of every `scope` parameter. Each may hold several scopes: containerd joins them with
-    spaces, containers/image repeats the parameter, go-containerregistry does both. What is not a scope is left
-    out. Never raises.
+    spaces, containers/image repeats the parameter, go-containerregistry does both. Only a space separates: what
+    else Unicode takes for one makes a scope junk, as it does in the grammar. Junk is left out. Never raises.
     """
     merged: dict[tuple[str, str, str], set[str]] = {}
     for value in values:
-        for text in value.split():
+        for text in value.split(" "):
             scope = _remembered(text) if len(text) <= _REMEMBERED_LENGTH else parse_scope(text)
             if scope is not None:
                 merged.setdefault((scope.type, scope.name, scope.resource_class), set()).update(scope.actions)
