@@ -1,5 +1,6 @@
 """Programs that the tests start: short ones that end by themselves, and daemons that are ended by their own pid."""
 
+import json
 import os
 import random
 import re
@@ -169,6 +170,12 @@ def answers(url: str, authority: Path | None, place: Place) -> bool:
     """Whether a GET is answered with success there. A program of its own, since it may have to enter namespaces."""
     command = [sys.executable, "-c", _PROBE, url, str(authority or "")]
     return place.run(command, env={}).ok
+
+
+def events_in(log: Path) -> list[dict[str, object]]:
+    """The whole JSON lines of a log."""
+    lines = log.read_text(errors="replace").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
 
 def plain_environment(home: Path, **more: str) -> dict[str, str]:

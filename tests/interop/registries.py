@@ -1,14 +1,12 @@
 """The registries, each started from what `token-service registry-config` prints for it."""
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from tests.interop.process import Daemon, is_listening, plain_environment
+from tests.interop.process import Daemon, events_in, is_listening, plain_environment
 from tests.interop.site import Site, product
 from tests.interop.tools import DISTRIBUTION_2_8, DISTRIBUTION_3_0, DISTRIBUTION_3_1, AptTool, GoTool
 
@@ -49,10 +47,10 @@ class Registry:
 
     def mounted(self, repository: str) -> bool:
         """Whether the registry's log tells of a cross-repository mount into this repository that was made."""
-        log = self.daemon.log.read_text(errors="replace")
         if self.kind is REFERENCE:
             expected = {"action": "mount", "repository": repository, "status": 201}
-            return any(expected.items() <= line.items() for line in _json_lines(log))
+            return any(expected.items() <= event.items() for event in events_in(self.daemon.log))
+        log = self.daemon.log.read_text(errors="replace")
         request = rf"POST /v2/{re.escape(repository)}/blobs/uploads/\?\S*mount=\S* HTTP/1\.1"
         return bool(re.search(rf'"{request}" 201\b', log))
 
@@ -71,12 +69,6 @@ def start(kind: Kind, site: Site, folder: Path, port: int, service: str) -> Regi
     else:
         daemon.wait_for(lambda: is_listening(port, daemon.pid), f"{kind.name} on port {port}")
     return Registry(kind=kind, host=f"{site.host}:{port}", service=service, site=site, daemon=daemon)
-
-
-def _json_lines(log: str) -> Iterator[dict[str, object]]:
-    for line in log.splitlines():
-        if line.startswith("{"):
-            yield json.loads(line)
 
 
 def _distribution_command(kind: Kind, site: Site, folder: Path, port: int, service: str) -> list[str | Path]:

@@ -26,6 +26,14 @@ rules:
     allow: [pull]
     principals: ["user:bob"]
     resources: ["repository:team/**"]
+  - id: own-namespace
+    allow: [pull, push]
+    principals: ["user:*"]
+    resources: ["repository:{principal}/**"]
+  - id: catalogue
+    allow: ["*"]
+    principals: ["group:developers"]
+    resources: ["registry:catalog"]
   - id: public-images
     allow: [pull]
     principals: [anyone]
@@ -88,11 +96,16 @@ class Site:
         """Writes the configuration file, and nothing else."""
         self.config.write_text(yaml.safe_dump(self._settings(), sort_keys=False))
 
-    def start(self, log_name: str = "token-service.log") -> Daemon:
+    @property
+    def log(self) -> Path:
+        """What `serve` writes: its own log and the audit log."""
+        return self.folder / "token-service.log"
+
+    def start(self) -> Daemon:
         """Starts `token-service serve` and waits until it is ready."""
         daemon = Daemon(
             product("serve", "--config", str(self.config)),
-            log=self.folder / log_name,
+            log=self.log,
             env=plain_environment(self.folder),
             place=self.place,
         )

@@ -43,6 +43,10 @@ class Crane:
     def tags(self, repository: str) -> Outcome:
         return self._run("ls", self._bench.reference(repository))
 
+    def catalog(self) -> Outcome:
+        """The names of all repositories."""
+        return self._run("catalog", self._bench.host)
+
     def wrong_password(self, account: Account, reference: str) -> Outcome:
         stored = self.login(account)
         return chained(stored, self._run("digest", self._bench.reference(reference)))

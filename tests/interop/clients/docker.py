@@ -37,10 +37,12 @@ class Docker:
 
     def mount(self, source: str, target: str) -> Outcome:
         pulled = self.pull(source)
-        if not pulled.ok:
-            return pulled
+        return chained(pulled, self.push_pulled(source, target)) if pulled.ok else pulled
+
+    def push_pulled(self, source: str, target: str) -> Outcome:
+        """Pushes an image that was pulled before under another name."""
         name = self._bench.reference(target)
-        return chained(pulled, self._run("tag", self._bench.reference(source), name), self._run("push", name))
+        return chained(self._run("tag", self._bench.reference(source), name), self._run("push", name))
 
     def tags(self, repository: str) -> Outcome:
         raise NotImplementedError(self.cannot[Capability.TAGS])

@@ -39,10 +39,12 @@ class Podman:
 
     def mount(self, source: str, target: str) -> Outcome:
         pulled = self.pull(source)
-        if not pulled.ok:
-            return pulled
+        return chained(pulled, self.push_pulled(source, target)) if pulled.ok else pulled
+
+    def push_pulled(self, source: str, target: str) -> Outcome:
+        """Pushes an image that was pulled before under another name."""
         tagged = self._run("tag", self._bench.reference(source), self._bench.reference(target))
-        return chained(pulled, tagged, self._push(target))
+        return chained(tagged, self._push(target))
 
     def tags(self, repository: str) -> Outcome:
         options = ("--list-tags", *self._credentials, *self._tls)

@@ -46,6 +46,10 @@ class Skopeo:
     def tags(self, repository: str) -> Outcome:
         return self._run("list-tags", *self._credentials, *self._tls(), self._remote(repository))
 
+    def delete(self, reference: str) -> Outcome:
+        """Asks the token service for `*`."""
+        return self._run("delete", *self._credentials, *self._tls(), self._remote(reference))
+
     def wrong_password(self, account: Account, reference: str) -> Outcome:
         login = self.login(account)
         if login.ok:
