@@ -32,7 +32,7 @@ _MADE = "<!-- made by `python -m tests.docs_check --write` -->\n"
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _PATH = re.compile(r"`((?:token_service|tests|benchmarks|docs|policies)/[A-Za-z0-9_./-]*[A-Za-z0-9_/])`")
 _BLOCK = re.compile(r"^( *)```yaml\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_NOT_OURS = re.compile(r"docs/content/|policies/main")
+_NOT_OURS = re.compile(r"docs/content/|policies/(?:main|team)\.")
 _HASH = "$2y$05$" + "." * 53
 
 

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from token_service import config
-from token_service.accounts.account import Accounts
+from token_service.accounts.account import Account, Accounts
 from token_service.accounts.htpasswd import parse_htpasswd
 from token_service.accounts.users_file import parse_users
 from token_service.audit import AuditFile, AuditSink
@@ -126,6 +126,15 @@ def build_registry_app(settings: config.RegistrySettings, *, clock: Clock = syst
     )
     audit: AuditSink = AuditFile(settings.audit)
     return build_registry(options, Verifier(keys, settings.issuer, settings.service, clock), audit)
+
+
+def find_account(settings: config.Settings, name: str) -> Account | None:
+    """The account that a login with this name would be checked against. Raises LoadError."""
+    for authenticator in settings.authenticators:
+        account = _accounts(authenticator)().get(name)
+        if account is not None:
+            return account
+    return None
 
 
 def token_server(app: ASGIApp, listen: config.Listen) -> uvicorn.Config:
