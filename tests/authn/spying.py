@@ -1,5 +1,6 @@
 """A spy on the slow comparison of passwords: it does the work, remembers it, and can be made to wait."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +14,24 @@ PATIENCE_SECONDS = 30.0
 """How long a comparison waits for its release. Only a failing test ever waits so long."""
 
 
+async def settle() -> None:
+    """Let every task that can run do so."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 class Spy:
     """Every comparison since the start, as (password, stored hash)."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str]] = []
+        self.threads: set[threading.Thread] = set()
         self._gate = threading.Event()
         self._gate.set()
 
     def __call__(self, password: str, stored: str) -> bool:
         self.seen.append((password, stored))
+        self.threads.add(threading.current_thread())
         assert self._gate.wait(PATIENCE_SECONDS)
         return matches(password, stored)
 
