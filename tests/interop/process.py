@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 # Long enough for a loaded machine; everything waits by asking, so nothing takes longer than it must.
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 RUN_SECONDS = 90.0
 _POLL_SECONDS = 0.02
