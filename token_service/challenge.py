@@ -14,7 +14,7 @@ from token_service.access import Access
 INVALID_TOKEN = "invalid_token"  # noqa: S105 - RFC 6750's error code, not a secret
 INSUFFICIENT_SCOPE = "insufficient_scope"
 
-_PLAIN = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", re.ASCII)
+_PLAIN = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", re.ASCII)
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 section 5.6.2
 _SCHEME = re.compile(rf"\s*({_TOKEN})(?:[ \t]+|$)", re.ASCII)
 _PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))\s*', re.ASCII)
@@ -34,9 +34,12 @@ class Challenge:
     error: str = ""
 
     def __post_init__(self) -> None:
-        for value in (self.realm, self.service):
+        if not self.realm or not self.service:
+            raise ValueError("realm and service must be non-empty ASCII")
+        # A resource may be named by whoever asks, in a path or in `?from=`: it must not end the quotes or the header.
+        for value in (self.realm, self.service, self.error, *map(scope_text, self.scope)):
             if not _PLAIN.fullmatch(value):
-                raise ValueError("realm and service must be printable ASCII without quotes or backslashes")
+                raise ValueError("a challenge must be printable ASCII without quotes or backslashes")
 
     def __str__(self) -> str:
         parts = [f'realm="{self.realm}"', f'service="{self.service}"']
@@ -54,8 +57,8 @@ def scope_text(entry: Access) -> str:
 
 def basic(realm: str) -> str:
     """The challenge of the token endpoint itself, for a 401 on GET (RFC 7617 section 2)."""
-    if not _PLAIN.fullmatch(realm):
-        raise ValueError("realm must be printable ASCII without quotes or backslashes")
+    if not realm or not _PLAIN.fullmatch(realm):
+        raise ValueError("realm must be non-empty printable ASCII without quotes or backslashes")
     return f'Basic realm="{realm}",charset="UTF-8"'
 
 
