@@ -6,7 +6,7 @@ It verifies tokens and never issues them; it imports nothing of the issuing side
 from token_service.registry.app import build_registry, log_audit_line
 from token_service.registry.auth import CachingVerifier, Gate
 from token_service.registry.call import RegistryOptions
-from token_service.registry.errors import RegistryError
+from token_service.registry.errors import RegistryError, render
 from token_service.registry.layout import Layout
 from token_service.registry.sessions import sweep_uploads
 
@@ -16,6 +16,7 @@ __all__ = [
     "CachingVerifier",
     "Gate",
     "RegistryError",
+    "render",
     "Layout",
     "sweep_uploads",
     "log_audit_line",
