@@ -35,7 +35,7 @@ class Challenge:
 
     def __post_init__(self) -> None:
         if not self.realm or not self.service:
-            raise ValueError("realm and service must be non-empty ASCII")
+            raise ValueError("realm and service must be non-empty printable ASCII")
         # A resource may be named by whoever asks, in a path or in `?from=`: it must not end the quotes or the header.
         for value in (self.realm, self.service, self.error, *map(scope_text, self.scope)):
             if not _PLAIN.fullmatch(value):
