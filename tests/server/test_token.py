@@ -15,45 +15,14 @@ import jwt
 import pytest
 
 from tests.authn.spying import settle, spy_on
+from tests.server.asking import AS_ALICE, AS_BOB, PATHS, form, refused
 from tests.server.house import ALICE, BOB, CI, GONE, ISSUER, MARK, NOW, REGISTRY, Answer, House, basic, call
 from token_service.access import Access
 from token_service.challenge import parse as parse_challenge
 from token_service.errors import LoadError
-from token_service.server.token import MAX_ANSWER_BYTES, MAX_FORM_BYTES, MAX_QUERY_BYTES
+from token_service.server.token import MAX_ANSWER_BYTES, MAX_QUERY_BYTES
 
-AS_ALICE, AS_BOB = basic("alice", ALICE), basic("bob", BOB)
-PATHS = ("/token", "/token/")
 DOCKER_LOGIN = f"account=alice&client_id=docker&offline_token=true&service={REGISTRY}"
-
-
-def form(name: str = "alice", password: str = ALICE, *more: tuple[str, str]) -> list[tuple[str, str]]:
-    """What containerd posts."""
-    return [
-        ("grant_type", "password"),
-        ("service", REGISTRY),
-        ("client_id", "containerd-client"),
-        ("username", name),
-        ("password", password),
-        *more,
-    ]
-
-
-def refused(answer: Answer, status: int, code: str, registry_code: str) -> str:
-    """Checks the shape that every client can show; the message."""
-    body = answer.json()
-    message = body["error_description"]
-    assert answer.status == status
-    assert body == {
-        "errors": [{"code": registry_code, "message": message, "detail": None}],
-        "error": code,
-        "error_description": message,
-    }
-    assert re.fullmatch(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+", message)  # RFC 6749 section 5.2
-    assert answer.header("cache-control") == "no-store"
-    assert answer.header("pragma") == "no-cache"
-    assert answer.header("content-length") == str(len(answer.body))
-    assert MARK not in repr(answer)
-    return str(message)
 
 
 # --- GET -------------------------------------------------------------------------------------------------------
@@ -227,7 +196,7 @@ def test_17_one_registry_is_the_default(house: House, query: str) -> None:
 def test_17_of_two_registries_none_is_the_default(tmp_path: Path) -> None:
     house = House(tmp_path, [{"name": REGISTRY}, {"name": "other.example.com"}])
     for query in ("", "service="):
-        assert "service is needed" in refused(house.get(query, [AS_ALICE]), 400, "invalid_request", "UNSUPPORTED")
+        assert "service is needed" in refused(house.get(query, [AS_ALICE]), 400)
     token = house.get("service=other.example.com", [AS_ALICE]).json()["token"]
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["aud"] == "other.example.com"
@@ -257,7 +226,7 @@ def test_17_anything_but_the_very_name_of_a_registry_is_400(house: House, servic
         house.get([("service", service), ("scope", "repository:public/x:pull")], [AS_ALICE]),
         house.post([("service", service), *[pair for pair in form() if pair[0] != "service"]]),
     ):
-        assert "not a registry" in refused(answer, 400, "invalid_request", "UNSUPPORTED")
+        assert "not a registry" in refused(answer, 400)
 
 
 @pytest.mark.parametrize("joined", [False, True])
@@ -369,8 +338,8 @@ def test_30_an_unknown_grant_type_is_400(house: House, kind: str) -> None:
 
 
 def test_30_no_grant_type_is_400(house: House) -> None:
-    assert refused(house.post(form()[1:]), 400, "invalid_request", "UNSUPPORTED") == "grant_type is missing"
-    assert refused(house.post(""), 400, "invalid_request", "UNSUPPORTED") == "grant_type is missing"
+    assert refused(house.post(form()[1:]), 400) == "grant_type is missing"
+    assert refused(house.post(""), 400) == "grant_type is missing"
 
 
 @pytest.mark.parametrize("missing", [{"username", "password"}, {"username"}])
@@ -394,7 +363,7 @@ def test_30_a_password_grant_without_a_name_gets_nothing(house: House, missing: 
 )
 def test_30_a_body_that_is_no_form_is_415(house: House, headers: list[tuple[str, str]]) -> None:
     answer = house.ask("POST", body=b'{"grant_type":"password"}', headers=headers)
-    refused(answer, 415, "invalid_request", "UNSUPPORTED")
+    refused(answer, 415)
 
 
 def test_30_a_client_id_is_not_needed(house: House) -> None:
@@ -444,7 +413,7 @@ def test_33_the_largest_answer_is_within_what_clients_read(house: House) -> None
         if answer.status == 200:
             assert len(house.granted(answer)) == number
         else:
-            refused(answer, 400, "invalid_request", "UNSUPPORTED")
+            refused(answer, 400)
     assert statuses == {200, 400}
 
 
@@ -453,7 +422,7 @@ def test_33_more_resources_than_configured_are_400(tmp_path: Path) -> None:
     three = [("scope", f"repository:public/{number}:pull") for number in range(3)]
     assert len(house.granted(house.get([*three, *three]))) == 3
     answer = house.get([*three, ("scope", "repository:public/3:pull")])
-    assert "more than 3 resources" in refused(answer, 400, "invalid_request", "UNSUPPORTED")
+    assert "more than 3 resources" in refused(answer, 400)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -466,7 +435,7 @@ def test_34_other_methods_are_405_and_say_which_are_allowed(house: House, path: 
     if method == "HEAD":
         assert answer.body == b""
     else:
-        refused(answer, 405, "invalid_request", "UNSUPPORTED")
+        refused(answer, 405)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -536,50 +505,3 @@ def test_36_a_rule_may_set_another_lifetime(house: House) -> None:
     answer = house.get("scope=repository:team/app:pull", [basic("ci", CI)])
     assert answer.json()["expires_in"] == 600
     assert house.verified(answer).expires_at == NOW + 600
-
-
-# --- limits ----------------------------------------------------------------------------------------------------
-
-
-def test_a_query_of_32_kib_is_read_and_a_longer_one_is_414(house: House) -> None:
-    padding = MAX_QUERY_BYTES - len("x=")
-    assert house.get(f"x={'y' * padding}").status == 200
-    refused(house.get(f"x={'y' * (padding + 1)}"), 414, "invalid_request", "UNSUPPORTED")
-    refused(house.post(form(), query=b"y" * (MAX_QUERY_BYTES + 1)), 414, "invalid_request", "UNSUPPORTED")
-
-
-@pytest.mark.parametrize("pieces", [1, 7])
-def test_a_form_of_64_kib_is_read_and_a_longer_one_is_413(house: House, pieces: int) -> None:
-    kind = [("content-type", "application/x-www-form-urlencoded")]
-    whole = "&".join(f"{name}={quote(value)}" for name, value in form()).encode() + b"&x="
-    for surplus, status in ((0, 200), (1, 413)):
-        body = whole + b"y" * (MAX_FORM_BYTES - len(whole) + surplus)
-        size = -(-len(body) // pieces)
-        cut = [body[start : start + size] for start in range(0, len(body), size)]
-        assert len(cut) == pieces
-        assert house.ask("POST", body=cut, headers=kind).status == status
-
-
-def test_a_form_in_pieces_is_one_form(house: House) -> None:
-    body = "&".join(f"{name}={quote(value)}" for name, value in form()).encode()
-    kind = [("content-type", "application/x-www-form-urlencoded")]
-    assert house.ask("POST", body=[body[n : n + 1] for n in range(len(body))], headers=kind).status == 200
-
-
-def test_a_client_that_leaves_before_its_form_is_whole_is_not_answered(house: House) -> None:
-    sent: list[object] = []
-
-    async def receive() -> dict[str, object]:
-        return {"type": "http.disconnect"}
-
-    async def send(message: object) -> None:
-        sent.append(message)
-
-    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
-    scope = {"type": "http", "method": "POST", "path": "/token", "query_string": b"", "headers": headers}
-
-    async def leave() -> None:
-        await house.app(scope, receive, send)
-
-    asyncio.run(leave())
-    assert sent == []
