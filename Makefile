@@ -37,7 +37,8 @@ interop: $(READY) ## real registries and clients; installs what is missing (root
 	$(BIN)/python -m tests.interop.install
 	$(BIN)/pytest -m interop tests/interop
 
-conformance: $(READY) ## the OCI distribution-spec suite against the reference registry (needs Go)
+conformance: $(READY) ## the OCI distribution-spec suite, and volumes shared with Distribution (installs, as above)
+	$(BIN)/python -m tests.interop.install
 	$(BIN)/pytest -m conformance tests/conformance
 
 lock: ## pin the dependencies anew (needs uv)
