@@ -225,6 +225,14 @@ def test_deleting_a_tag_leaves_the_manifest_and_its_other_tags(registry: Registr
     assert not (Layout(registry.options.root).repository(NAME).tags / "v1").exists()
 
 
+def test_a_tag_whose_manifest_another_program_removed_can_be_deleted(registry: Registry) -> None:
+    digest = registry.push_image("v1")
+    (registry.volume / f"repositories/{NAME}/_manifests/revisions/sha256/{digest[7:]}/link").unlink()
+    assert registry.call("HEAD", PATH + "v1").status_code == 404
+    assert registry.call("DELETE", PATH + "v1").status_code == 202
+    assert registry.call("DELETE", PATH + "v1").status_code == 404
+
+
 def test_deleting_a_manifest_takes_its_tags_along(registry: Registry) -> None:
     digest = registry.push_image("v1")
     registry.push_image("v2")

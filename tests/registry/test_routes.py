@@ -283,6 +283,7 @@ def test_there_is_one_audit_line_a_request(registry: Registry) -> None:
             "reference": "",
             "digest": digest,
             "status": 201,
+            "error": "",
         },
         shared
         | {
@@ -294,6 +295,7 @@ def test_there_is_one_audit_line_a_request(registry: Registry) -> None:
             "reference": digest,
             "digest": digest,
             "status": 200,
+            "error": "",
         },
         shared
         | {
@@ -305,8 +307,24 @@ def test_there_is_one_audit_line_a_request(registry: Registry) -> None:
             "reference": "",
             "digest": "",
             "status": 200,
+            "error": "",
         },
     ]
+
+
+def test_a_refusal_is_in_the_audit_log_with_its_reason_and_whose_token_it_was(registry: Registry) -> None:
+    path = f"/v2/{NAME}/blobs/{DIGEST}"
+    registry.call("GET", path, token=sign("", sub="bob", jti="token-2"))
+    registry.call("GET", path, token=sign(aud="elsewhere", sub="bob"))
+    registry.call("GET", path, token="")
+    registry.call("GET", path)
+    assert [(line["status"], line["subject"], line["token_id"], line["error"]) for line in registry.audit[:3]] == [
+        (401, "bob", "token-2", "UNAUTHORIZED: the token does not grant this access"),
+        (401, "", "", "UNAUTHORIZED: aud is another audience"),
+        (401, "", "", "UNAUTHORIZED: authentication required"),
+    ]
+    assert registry.audit[3]["error"] == "BLOB_UNKNOWN: this repository does not hold the blob"
+    assert "audience" not in registry.call("GET", path, token=sign(aud="elsewhere")).text
 
 
 def test_a_crash_is_an_oci_error_and_in_the_audit_log(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

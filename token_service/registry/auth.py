@@ -64,20 +64,28 @@ class Gate:
         `authorization` are all `Authorization` headers of the request. Raises RegistryError: 401 with a challenge,
         or 400 for several headers, of which a proxy in front might have read another one.
         """
+        verified = self.authenticate(authorization, required)
+        self.check(verified, required)
+        return verified
+
+    def authenticate(self, authorization: Sequence[str], required: Sequence[Access]) -> VerifiedToken:
+        """The first half of `authorize`: a valid token, whatever it grants. `required` is for the challenge."""
         if len(authorization) > 1:
             raise request_invalid("several Authorization headers")
         scheme, _, token = (authorization[0] if authorization else "").partition(" ")
         if scheme.lower() != "bearer":
             raise self._unauthorized("authentication required", required, "")
         try:
-            verified = self._verifier.verify(token.strip(" "))
+            return self._verifier.verify(token.strip(" "))
         except InvalidToken as error:
             message = "the token is not valid here: fetch a new one"
             raise self._unauthorized(message, required, challenge.INVALID_TOKEN) from error
+
+    def check(self, verified: VerifiedToken, required: Sequence[Access]) -> None:
+        """The second half of `authorize`: that the token grants all of `required`."""
         if not all(covers(verified.access, entry) for entry in required):
             message = "the token does not grant this access"
             raise self._unauthorized(message, required, challenge.INSUFFICIENT_SCOPE)
-        return verified
 
     def _unauthorized(self, message: str, required: Sequence[Access], error: str) -> RegistryError:
         header = str(challenge.from_accesses(self._realm, self._service, required, error))

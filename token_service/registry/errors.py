@@ -133,6 +133,6 @@ def switched_off(message: str) -> RegistryError:
 
 
 def disk_full() -> RegistryError:
-    """RFC 4918 section 11.5. Nothing that was acknowledged is lost; the client may try again later."""
-    message = "the registry's disk is full: nothing of this request was kept"
+    """RFC 4918 section 11.5. Nothing that was acknowledged is lost; the client may begin again later."""
+    message = "the registry's disk is full: tell its operator, and begin again later"
     return RegistryError(507, "UNAVAILABLE", message, headers={"Retry-After": "60"})

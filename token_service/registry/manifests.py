@@ -143,22 +143,29 @@ def _created(call: Call, document: Document, digest: Digest, tags: tuple[str, ..
 
 
 def _remove(call: Call) -> None:
-    """A tag alone, or a manifest with all its tags: tags first, then the referrers entry, then the links."""
-    repository = call.repository
-    digest = _named(call)
-    if digest is None or repository.manifests.resolve(digest) is None:
+    repository, reference = call.repository, call.reference
+    if isinstance(reference, Digest):
+        found = repository.manifests.resolve(reference)
+    else:
+        found = _named(call)
+    if found is None:
         raise errors.manifest_unknown()
     with repository.locked():
-        if not isinstance(call.reference, Digest):
-            _remove_tag(repository, call.reference)
-            return
-        names = repository.manifests.names(digest)
-        for tag in names_in(repository.tags):
-            if repository.tagged(tag) in names:
-                _remove_tag(repository, tag)
-        for stored in names:
-            remove_referrer(repository, call.layout.content(stored), names)
-        repository.manifests.remove(names)
+        if isinstance(reference, Digest):
+            _remove_manifest(call, repository.manifests.names(reference))
+        else:
+            _remove_tag(repository, reference)
+
+
+def _remove_manifest(call: Call, names: frozenset[Digest]) -> None:
+    """A manifest with all its tags: tags first, then the entry in the referrers list, then the links."""
+    repository = call.repository
+    for tag in names_in(repository.tags):
+        if repository.tagged(tag) in names:
+            _remove_tag(repository, tag)
+    for stored in names:
+        remove_referrer(repository, call.layout.content(stored), names)
+    repository.manifests.remove(names)
 
 
 def _remove_tag(repository: Repository, tag: str) -> None:

@@ -25,6 +25,7 @@ from token_service.registry.query import Query
 from token_service.registry.required_access import Kind, mount_source, required_access
 from token_service.scope import is_path
 from token_service.token.claims import VerifiedToken
+from token_service.token.verifier import InvalidToken
 
 Handler = Callable[[Call], Awaitable[Response]]
 Audit = Callable[[Mapping[str, object]], None]
@@ -88,6 +89,7 @@ class _Trace:
     token: VerifiedToken | None = None
     name: str = ""
     reference: str = ""
+    error: str = ""
 
 
 def build_routes(context: Context, paths: tuple[Path, ...] = PATHS) -> list[Route]:
@@ -119,13 +121,17 @@ async def _answer(context: Context, path: Path, request: Request, trace: _Trace)
     try:
         return await _call_handler(context, path, request, trace)
     except RegistryError as error:
-        return errors.render(error)
+        refusal = error
     except ClientDisconnect:
-        return errors.render(errors.body_broken())
+        refusal = errors.body_broken()
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return errors.render(errors.disk_full())
-        raise
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        refusal = errors.disk_full()
+    # Why a token is not valid is for the operator; the client is told only that it is not.
+    cause = refusal.__cause__
+    trace.error = f"{refusal.code}: {cause if isinstance(cause, InvalidToken) else refusal.message}"
+    return errors.render(refusal)
 
 
 async def _call_handler(context: Context, path: Path, request: Request, trace: _Trace) -> Response:
@@ -134,7 +140,8 @@ async def _call_handler(context: Context, path: Path, request: Request, trace: _
     trace.name, trace.reference = name, str(reference)
     source = mount_source(query) if path.kind is Kind.UPLOADS else None
     trace.required = required_access(path.kind, request.method, name, source)
-    trace.token = context.gate.authorize(request.headers.getlist("authorization"), trace.required)
+    trace.token = context.gate.authenticate(request.headers.getlist("authorization"), trace.required)
+    context.gate.check(trace.token, trace.required)
     _check_switches(context.options, path.kind, request.method)
     call = Call(
         request=request,
@@ -187,4 +194,5 @@ def _audit_line(kind: Kind, request: Request, trace: _Trace, status: int, digest
         "subject": trace.token.subject if trace.token else "",
         "token_id": trace.token.token_id if trace.token else "",
         "status": status,
+        "error": trace.error,
     }
