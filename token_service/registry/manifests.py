@@ -144,10 +144,7 @@ def _created(call: Call, document: Document, digest: Digest, tags: tuple[str, ..
 
 def _remove(call: Call) -> None:
     repository, reference = call.repository, call.reference
-    if isinstance(reference, Digest):
-        found = repository.manifests.resolve(reference)
-    else:
-        found = _named(call)
+    found = repository.manifests.resolve(reference) if isinstance(reference, Digest) else _named(call)
     if found is None:
         raise errors.manifest_unknown()
     with repository.locked():
