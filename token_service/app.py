@@ -6,7 +6,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from token_service.server import health, well_known
 from token_service.server.client_ip import ClientIp
 from token_service.server.edge import BodyDeadline, Limits
 from token_service.server.listener import server_config
+from token_service.server.metrics import Metrics
 from token_service.server.token import TokenEndpoint
 from token_service.token import keyfiles
 from token_service.token.issuer import Audience, Issuer, Profile
@@ -48,47 +49,67 @@ _MAX_ACCOUNTS_BYTES = 64 * 1024 * 1024
 _log = structlog.get_logger()
 
 
-def build_token_service(settings: config.Settings, *, clock: Clock = system_clock) -> ASGIApp:
+def build_token_service(settings: config.Settings, *, clock: Clock = system_clock) -> server_app.TokenServiceApp:
     """The token service. Raises LoadError for anything that it could not run with."""
     keyring = ReloadedFile(
         settings.keys.dir / "keyring.json", partial(keyfiles.load, settings.keys.dir), _warn("keys")
     )
     audiences = _audiences(settings, keyring())
     policies = PolicyFolder(settings.policies)
-    passwords = PasswordVerifier(
-        workers=settings.limits.password_workers,
-        queue=settings.limits.password_queue,
-        cache_seconds=settings.limits.credential_cache_seconds,
-        cache_size=settings.limits.credential_cache_size,
-        stopwatch=system_stopwatch,
-    )
     accounts = [_accounts(authenticator) for authenticator in settings.authenticators]
-    chain = AuthenticatorChain([PasswordAuthenticator(accounts, passwords)])
-    handler = TokenHandler(
-        options=TokenOptions(
-            audiences=audiences,
-            default_audience=settings.services[0].name if len(settings.services) == 1 else None,
-            lifetime=settings.token.lifetime,
-            max_resources=settings.limits.max_resources,
-        ),
-        grants=[PasswordGrant(chain, allow_anonymous=settings.anonymous)],
-        policy=lambda: policies.current,
-        issuer=Issuer(keyring, settings.issuer, clock, _new_token_id),
-        audit=AuditFile(settings.audit),
-        clock=clock,
-    )
-    endpoint = TokenEndpoint(
-        handler,
-        ClientIp(settings.trusted_proxies),
-        realm=settings.issuer,
-        send_issued_at=settings.token.issued_at,
-    )
+    passwords = _password_verifier(settings.limits)
     checks: list[tuple[str, health.Check]] = [
         ("policies", lambda: policies.problem),
         ("keys", lambda: keyring.problem or _signing_problem(keyring(), clock())),
         *((f"accounts {source.path}", partial(_problem, source)) for source in accounts),
     ]
+    metrics = Metrics(checks, lambda: _signing_seconds_left(keyring(), clock()))
+    handler = TokenHandler(
+        options=_token_options(settings, audiences),
+        grants=[
+            PasswordGrant(
+                AuthenticatorChain([PasswordAuthenticator(accounts, passwords)]), allow_anonymous=settings.anonymous
+            )
+        ],
+        policy=lambda: policies.current,
+        issuer=Issuer(keyring, settings.issuer, clock, _new_token_id),
+        audit=metrics.counting(AuditFile(settings.audit)),
+        clock=clock,
+    )
+    endpoint = TokenEndpoint(
+        handler, ClientIp(settings.trusted_proxies), realm=settings.issuer, send_issued_at=settings.token.issued_at
+    )
+    document = well_known.metadata(settings.issuer, settings.token_url)
+    return server_app.build(
+        endpoint,
+        public=[well_known.router(keyring, clock, document), health.router(checks)],
+        admin=[metrics.router(), health.router(checks)],
+        lifespan=_lifespan(policies, passwords),
+    )
 
+
+def _token_options(settings: config.Settings, audiences: dict[str, Audience]) -> TokenOptions:
+    return TokenOptions(
+        audiences=audiences,
+        default_audience=settings.services[0].name if len(settings.services) == 1 else None,
+        lifetime=settings.token.lifetime,
+        max_resources=settings.limits.max_resources,
+    )
+
+
+def _password_verifier(limits: config.Limits) -> PasswordVerifier:
+    return PasswordVerifier(
+        workers=limits.password_workers,
+        queue=limits.password_queue,
+        cache_seconds=limits.credential_cache_seconds,
+        cache_size=limits.credential_cache_size,
+        stopwatch=system_stopwatch,
+    )
+
+
+def _lifespan(
+    policies: PolicyFolder, passwords: PasswordVerifier
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         # An event and not a cancellation: that would wait until the watcher's thread next looks up, five seconds.
@@ -101,11 +122,7 @@ def build_token_service(settings: config.Settings, *, clock: Clock = system_cloc
                 stop.set()
         passwords.close()
 
-    routers = [
-        well_known.router(keyring, clock, well_known.metadata(settings.issuer, settings.token_url)),
-        health.router(checks),
-    ]
-    return server_app.build(endpoint, routers, lifespan)
+    return lifespan
 
 
 def build_registry_app(settings: config.RegistrySettings, *, clock: Clock = system_clock) -> ASGIApp:
@@ -198,6 +215,13 @@ def _signing_problem(keyring: KeyRing, now: int) -> str | None:
     except NoSigningKeyError as error:
         return str(error)
     return None
+
+
+def _signing_seconds_left(keyring: KeyRing, now: int) -> float:
+    try:
+        return float(keyring.active(now).expires_at - now)
+    except NoSigningKeyError:
+        return 0.0
 
 
 def _warn(what: str) -> Callable[[str], None]:

@@ -115,6 +115,12 @@ class Listen(_Section):
         return self
 
 
+class AdminListen(Listen):
+    """The same, at a port of its own."""
+
+    port: int = Field(5002, ge=0, le=65535, description="Port to bind; 0 takes any free one.")
+
+
 class RegistryListen(Listen):
     """The same, at the port where docker expects a registry."""
 
@@ -214,6 +220,9 @@ class Settings(_Settings):
         None, description="Where registries send clients. Default: the issuer followed by `/token`."
     )
     listen: Listen = Field(default_factory=Listen)
+    admin: AdminListen | None = Field(
+        None, description="A second listener, for `/metrics`, `/healthz` and `/readyz`; keep it private."
+    )
     keys: Keys = Field(default_factory=Keys)
     policies: FilePath = Field(
         Path("policies"), description="Folder of policy files; read again when they change.", validate_default=True
@@ -241,6 +250,8 @@ class Settings(_Settings):
     def _check(self) -> "Settings":
         if self.issuer.endswith("/"):
             raise ValueError("issuer: leave out the trailing slash")
+        if self.issuer.startswith("https:") and not self.token_url.startswith("https:"):
+            raise ValueError("realm: passwords would travel in clear: write an https URL, as the issuer's is")
         names = [service.name for service in self.services]
         if len(set(names)) != len(names):
             raise ValueError("services: two have the same name")

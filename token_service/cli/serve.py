@@ -32,7 +32,12 @@ def serve(config_file: ConfigFile = Path("token-service.yaml")) -> None:
     configure_logs()
     settings = config.load_settings(config_file, config.Settings)
     listener = bind(settings.listen.host, settings.listen.port, "listen.port")
-    run([(token_server(build_token_service(settings), settings.listen), listener)])
+    app = build_token_service(settings)
+    servers = [(token_server(app, settings.listen), listener)]
+    if settings.admin is not None:
+        admin_listener = bind(settings.admin.host, settings.admin.port, "admin.port")
+        servers.append((token_server(app.admin, settings.admin), admin_listener))
+    run(servers)
 
 
 @config_app.command("check")
@@ -107,13 +112,12 @@ class _Server(uvicorn.Server):
 
 
 def bind(host: str, port: int, setting: str) -> socket.socket:
-    """A listening socket. Raises LoadError that names the setting to change."""
+    """A bound socket; it listens once the server is ready. Raises LoadError that names the setting to change."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
     except OSError as error:
         busy = error.errno == errno.EADDRINUSE
         problem = "is in use by another program" if busy else f"cannot be bound: {error.strerror}"

@@ -11,11 +11,15 @@ _TOKEN_PATHS = ("/token", "/token/")
 
 
 class TokenServiceApp:
-    """Routes on `scope["path"]` alone: never on a URL rebuilt from Host (CVE-2026-48710)."""
+    """Routes on `scope["path"]` alone: never on a URL rebuilt from Host (CVE-2026-48710).
 
-    def __init__(self, token: ASGIApp, rest: FastAPI) -> None:
+    `admin` is a second application, for a listener that is not public.
+    """
+
+    def __init__(self, token: ASGIApp, rest: FastAPI, admin: FastAPI) -> None:
         self._token = token
         self.rest = rest
+        self.admin = admin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in _TOKEN_PATHS:
@@ -24,10 +28,16 @@ class TokenServiceApp:
             await self.rest(scope, receive, send)
 
 
-def build(token: ASGIApp, routers: Sequence[APIRouter], lifespan: Lifespan[FastAPI]) -> TokenServiceApp:
+def build(
+    token: ASGIApp, *, public: Sequence[APIRouter], admin: Sequence[APIRouter], lifespan: Lifespan[FastAPI]
+) -> TokenServiceApp:
+    return TokenServiceApp(token, _application(public, lifespan), _application(admin))
+
+
+def _application(routers: Sequence[APIRouter], lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     """No documentation pages and no slash redirects: nothing is public that was not put here on purpose."""
-    rest = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=lifespan)
-    errors.install(rest)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, lifespan=lifespan)
+    errors.install(app)
     for router in routers:
-        rest.include_router(router)
-    return TokenServiceApp(token, rest)
+        app.include_router(router)
+    return app
