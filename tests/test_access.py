@@ -19,6 +19,7 @@ PLUGIN = Access("repository", "a", ("pull",), "plugin")
 def test_actions_are_sorted_and_without_doubles() -> None:
     assert Access("repository", "a", ("push", "pull", "push")).actions == ("pull", "push")
     assert str(BOTH) == "repository:a:pull,push"
+    assert str(PLUGIN) == "repository(plugin):a:pull"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ class Access:
         object.__setattr__(self, "actions", tuple(sorted(set(self.actions))))
 
     def __str__(self) -> str:
-        return f"{self.type}:{self.name}:{','.join(self.actions)}"
+        """As a scope is spelled, class and all: what a token response calls `scope` must say what its token holds."""
+        kind = f"{self.type}({self.resource_class})" if self.resource_class else self.type
+        return f"{kind}:{self.name}:{','.join(self.actions)}"
 
 
 def merge(entries: Iterable[Access]) -> tuple[Access, ...]:
