@@ -51,8 +51,8 @@ def write_atomically(path: Path, content: bytes, mode: int) -> None:
 class ReloadedFile(Generic[Content]):
     """The content of a file, loaded again when the file changes.
 
-    Calling it costs one `stat`. A new content that does not load keeps the last good one, and `problem` says why
-    until a good one comes; the first load raises what `load` raises (LoadError).
+    Calling it costs one `stat`, and so does `problem`. A new content that does not load keeps the last good one, and
+    `problem` says why until a good one comes; the first load raises what `load` raises (LoadError).
     """
 
     def __init__(self, path: Path, load: Callable[[], Content], on_problem: Callable[[str], None]) -> None:
@@ -61,7 +61,13 @@ class ReloadedFile(Generic[Content]):
         self._on_problem = on_problem
         self._stamp = _stamp(path)
         self._content = load()
-        self.problem: str | None = None
+        self._problem: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the file as it is now: whoever asks only for this must not get an old answer."""
+        self()
+        return self._problem
 
     def __call__(self) -> Content:
         stamp = _stamp(self._path)
@@ -69,10 +75,10 @@ class ReloadedFile(Generic[Content]):
             self._stamp = stamp
             try:
                 self._content = self._load()
-                self.problem = None
+                self._problem = None
             except LoadError as error:
-                self.problem = str(error)
-                self._on_problem(self.problem)
+                self._problem = str(error)
+                self._on_problem(self._problem)
         return self._content
 
 
