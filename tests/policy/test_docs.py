@@ -8,6 +8,7 @@ import pytest
 from tests.policy import reference
 from token_service.policy.expectations import CASE_KEYS, parse_expectations, run
 from token_service.policy.expectations import FILE_KEYS as EXPECTATION_KEYS
+from token_service.policy.finding import FINDINGS
 from token_service.policy.index import compile_policy
 from token_service.policy.notation import parse_resource
 from token_service.policy.parse import FILE_KEYS, RULE_KEYS, parse_policy
@@ -49,6 +50,10 @@ def test_the_expectations_of_a_page_hold_for_its_policies(page: str) -> None:
 )
 def test_every_key_is_described(word: str) -> None:
     assert f"`{word}`" in LANGUAGE.read_text()
+
+
+def test_every_finding_is_described() -> None:
+    assert [finding for finding in FINDINGS if f"| `{finding}` |" not in LANGUAGE.read_text()] == []
 
 
 def test_every_kind_of_principal_is_described() -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from token_service.errors import LoadError
 from token_service.policy.condition import NO_CONDITIONS
+from token_service.policy.finding import FINDINGS
 from token_service.policy.notation import parse_name, parse_resource
 from token_service.policy.parse_when import parse_conditions, parse_list
 from token_service.policy.pattern import ResourcePattern
@@ -42,7 +43,7 @@ from token_service.strict_yaml import (
 
 VERSION = 1
 FILE_KEYS = ("version", "groups", "rules")
-RULE_KEYS = ("id", "allow", "deny", "principals", "except", "resources", "when", "lifetime", "mode")
+RULE_KEYS = ("id", "allow", "deny", "principals", "except", "resources", "when", "lifetime", "mode", "lint")
 MEMBER_KINDS = {"user": Kind.USER, "service-account": Kind.SERVICE_ACCOUNT}
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
@@ -110,8 +111,21 @@ def _rule(node: Node) -> Rule:
         when=parse_conditions(entries["when"]) if "when" in entries else NO_CONDITIONS,
         lifetime=_lifetime(entries["lifetime"], effect) if "lifetime" in entries else None,
         mode=_mode(entries["mode"]) if "mode" in entries else Mode.ENFORCE,
+        allowances=_allowances(entries["lint"]) if "lint" in entries else (),
         place=node.place,
     )
+
+
+def _allowances(entry: Entry) -> tuple[tuple[str, str], ...]:
+    """`lint: {finding: reason}`. A reason that is left empty is no reason."""
+    entries = mapping(entry.value, "lint")
+    refuse_unknown(entries, FINDINGS, "lint")
+    found = tuple(
+        (allowed.key, string(allowed.value, f"the reason for {allowed.key}")) for allowed in entries.values()
+    )
+    if not found or not all(reason.strip() for _, reason in found):
+        raise LoadError(entry.place, "lint gives no reason", "write `lint: {finding: why the rule stays so}`")
+    return found
 
 
 def _rule_id(entries: dict[str, Entry], node: Node) -> str:

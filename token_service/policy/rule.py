@@ -67,7 +67,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `place` is its `file:line`; it takes no part in comparisons."""
+    """One rule. `allowances` are findings of `lint` that it keeps, each with a reason; decisions do not read them.
+
+    `place` is the rule's `file:line`; it takes no part in comparisons.
+    """
 
     id: str
     effect: Effect
@@ -78,6 +81,7 @@ class Rule:
     when: Conditions = NO_CONDITIONS
     lifetime: int | None = None
     mode: Mode = Mode.ENFORCE
+    allowances: tuple[tuple[str, str], ...] = ()
     place: str = field(default="", compare=False)
 
     def covers(self, kind: str, action: str) -> bool:

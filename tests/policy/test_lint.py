@@ -1,0 +1,187 @@
+"""Lint: each finding where it belongs and not elsewhere, and that removing what does not matter changes nothing."""
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.policy import build, generate
+from tests.policy.build import CONTEXT, policy
+from token_service.policy.decide import decide
+from token_service.policy.file import load_policy
+from token_service.policy.finding import FINDINGS
+from token_service.policy.index import compile_policy
+from token_service.policy.lint import Known, lint
+
+KNOWN = Known(frozenset({"alice", "bob"}), frozenset({"ci"}), frozenset({"developers"}), frozenset({"team"}))
+PULL = "{id: base, allow: [pull], principals: [authenticated], resources: ['repository:**']}"
+
+
+def found(rules: str, known: Known | None = None) -> list[tuple[str, str]]:
+    return [(finding.id, finding.rule.id) for finding in lint(policy(rules), CONTEXT.now, known)]
+
+
+LINTED: list[tuple[str, list[str]]] = [
+    ("allow: [pull], principals: ['user:alice'], resources: ['repository:team/**']", ["redundant"]),
+    ("allow: [pull], principals: ['user:alice'], resources: ['repository:team/**'], lifetime: 60", []),
+    ("allow: [pull, push], principals: ['user:alice'], resources: ['repository:team/**']", []),
+    ("allow: [pull], principals: ['user:alice'], resources: ['registry:catalog']", []),
+    ("allow: [pull], principals: ['user:alice'], resources: ['repository:team/**'], mode: audit", []),
+    ("deny: [pull], principals: [authenticated], resources: ['repository:team/**'], mode: audit", []),
+    ("deny: [push], principals: [anyone], except: [authenticated], resources: ['repository:a']", []),
+    ("deny: [push], principals: ['user:**'], except: [authenticated], resources: ['repository:a']",
+     ["excepted-away"]),
+    ("allow: [push], principals: ['user:bob'], except: ['user:b*'], resources: ['repository:a']", ["excepted-away"]),
+    ("deny: [push], principals: [anyone], resources: ['repository:a-', 'repository:a']", ["matches-nothing"]),
+    ("deny: [push], principals: [anyone], resources: ['repository:Team', 'repository:a']", ["matches-nothing"]),
+    ("allow: [pull, push], principals: ['user:*'], resources: ['repository:{principal}-*/**']", ["open-placeholder"]),
+    ("allow: [pull, push], principals: ['user:*'], resources: ['repository:ci-{principal}/**']", []),
+    ("allow: [pull, push], principals: ['user:*'], resources: ['repository:?{principal}/**']", ["open-placeholder"]),
+    ("allow: [pull, push], principals: [authenticated], resources: ['repository:{principal}/**']",
+     ["shared-namespace"]),
+    ("allow: [pull, push], principals: ['group:developers'], resources: ['repository:{principal}/**']", []),
+    ("allow: [pull, push], principals: ['user:Alice'], resources: ['repository:{principal}/**']",
+     ["unfillable-placeholder"]),
+    ("allow: [pull, push], principals: ['user:Al*'], resources: ['repository:{principal}/**']", []),
+    ("deny: [push], principals: [anonymous], resources: ['repository:{principal}/**']", ["unfillable-placeholder"]),
+    ("allow: ['*'], principals: ['user:*'], resources: ['repository:{label.team}/**'], when: {labels: {team: A}}",
+     ["unfillable-placeholder"]),
+    ("allow: ['*'], principals: ['user:*'], resources: ['repository:{label.team}/**'], when: {labels: {team: a}}",
+     []),
+    ("allow: [push], principals: ['user:*'], resources: ['repository:a']", []),
+    ("allow: [push], principals: [anonymous], resources: ['repository:a']", ["push-without-pull", "anonymous-write"]),
+    ("allow: [push], principals: ['user:*'], resources: ['registry:a']", []),
+    ("allow: ['*'], principals: ['user:*'], resources: ['repository:a']", []),
+    ("allow: [pull], principals: [anyone], resources: ['repository:**']", ["anonymous-everything"]),
+    ("allow: [pull], principals: [anonymous], resources: ['repository:*', 'repository:*/**']",
+     ["anonymous-everything"]),
+    ("allow: [pull], principals: [anyone], except: [anonymous], resources: ['repository:**']", ["redundant"]),
+    ("allow: [pull], principals: [anyone], resources: ['repository:public/**']", []),
+    ("allow: [pull], principals: [anyone], resources: ['registry:**']", []),
+    ("allow: [pull, push, delete], principals: [anyone], resources: ['repository:a']", ["anonymous-write"]),
+    ("deny: ['*'], principals: [anyone], resources: ['repository:a']", []),
+    ("allow: ['*'], principals: ['user:*'], resources: ['repository:a'], when: {before: '2026-01-01T00:00:00Z'}",
+     ["expired"]),
+    ("allow: ['*'], principals: ['user:*'], resources: ['repository:a'], when: {before: '2040-01-01T00:00:00Z'}",
+     []),
+    ("allow: [pull, push], principals: ['user:*'], resources: ['repository:a'], lifetime: 7200", ["long-lifetime"]),
+    ("allow: [pull, push], principals: ['user:*'], resources: ['repository:a'], lifetime: 3600", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "expected"), LINTED)
+def test_findings(rule: str, expected: list[str]) -> None:
+    findings = [kind for kind, rule_id in found(f"rules:\n- {PULL}\n- {{id: r, {rule}}}") if rule_id == "r"]
+    assert findings == expected
+
+
+WORLD: list[tuple[str, list[str]]] = [
+    ("principals: ['user:alice', 'group:developers', 'group:local', 'service-account:ci']", []),
+    ("principals: ['user:alise']", ["unknown-principal"]),
+    ("principals: ['service-account:alice']", ["unknown-principal"]),
+    ("principals: ['group:devs']", ["unknown-group"]),
+    ("principals: [anyone], except: ['group:devs']", ["unknown-group"]),
+    ("principals: ['user:a*', 'group:d*', 'workload:x', anyone]", []),
+    ("principals: [anyone], when: {labels: {team: a}}", []),
+    ("principals: [anyone], when: {labels: {teem: a}}", ["unknown-label"]),
+]
+
+
+@pytest.mark.parametrize(("rule", "expected"), WORLD)
+def test_findings_about_the_world(rule: str, expected: list[str]) -> None:
+    text = f"groups: {{local: []}}\nrules:\n- {{id: r, deny: [push], resources: ['repository:a'], {rule}}}"
+    assert [kind for kind, _ in found(text, KNOWN)] == expected
+    assert found(text) == []
+
+
+def test_the_label_of_a_placeholder_is_looked_up_and_the_nearest_is_named() -> None:
+    text = "rules: [{id: r, deny: [push], principals: [anyone], resources: ['repository:{label.taem}/x']}]"
+    (finding,) = lint(policy(text), 0, KNOWN)
+    assert (finding.id, finding.fix) == ("unknown-label", "did you mean `team`?")
+    text = "rules: [{id: r, deny: [push], principals: ['user:x'], resources: ['repository:a']}]"
+    (finding,) = lint(policy(text), 0, Known(users=frozenset()))
+    assert finding.fix == "create it"
+
+
+def test_shadowed() -> None:
+    assert found("""rules:
+- {id: one, allow: [pull, push], principals: ["user:*"], resources: ["repository:prod/a/**"]}
+- {id: two, allow: [pull, push], principals: ["user:*"], resources: ["repository:prod/**"]}
+- {id: freeze, deny: ["*"], principals: [anyone], except: ["group:admins"], resources: ["repository:prod/a/**"]}
+- {id: all, deny: [push, pull], principals: [authenticated], resources: ["repository:prod/a/b"]}
+""") == [("redundant", "one")]
+    assert found("""rules:
+- {id: one, allow: [pull, push], principals: ["user:*"], resources: ["repository:prod/a/**"]}
+- {id: freeze, deny: ["*"], principals: [authenticated], resources: ["repository:prod/**"]}
+""") == [("shadowed", "one")]
+
+
+def test_of_two_that_are_equal_the_later_one_is_redundant() -> None:
+    rule = 'allow: [pull], principals: ["user:*"], resources: ["repository:a/**"]'
+    assert found(f"rules:\n- {{id: one, {rule}}}\n- {{id: two, {rule}}}\n- {{id: three, {rule}}}") == [
+        ("redundant", "two"),
+        ("redundant", "three"),
+    ]
+
+
+def test_a_finding_can_be_allowed_with_a_reason() -> None:
+    text = """rules:
+- id: r
+  allow: [pull]
+  principals: [anyone]
+  resources: ["repository:**"]
+  lint: {anonymous-everything: a public mirror, expired: no longer}
+"""
+    first, second = lint(policy(text), CONTEXT.now)
+    assert (first.id, first.allowed) == ("anonymous-everything", "a public mirror")
+    assert (second.id, second.reason, second.allowed) == ("needless-allowance", "there is no finding expired", None)
+    assert str(first).startswith("p.yaml:3: anonymous-everything: rule `r`: it opens every repository")
+
+
+@pytest.mark.parametrize(
+    ("value", "problem", "fix"),
+    [
+        ("{nonsense: x}", "lint has no key `nonsense`", "known: "),
+        ("{shadow: x}", "lint has no key `shadow`", "did you mean `shadowed`?"),
+        ("{shadowed: ' '}", "lint gives no reason", "why the rule stays"),
+        ("{}", "lint gives no reason", "why the rule stays"),
+        ("[shadowed]", "lint is a list", "mapping"),
+        ("{shadowed: yes}", "the reason for shadowed", "quote it"),
+    ],
+)
+def test_an_allowance_that_is_none(value: str, problem: str, fix: str) -> None:
+    text, line = build.rule_text({"lint": value}, "lint")
+    build.refused(text, line, problem, fix)
+
+
+def test_the_sample_policies_have_no_findings() -> None:
+    assert lint(load_policy(Path(__file__).parents[2] / "policies"), CONTEXT.now) == ()
+
+
+def test_every_finding_is_tried_here() -> None:
+    text = Path(__file__).read_text()
+    assert [finding for finding in FINDINGS if f'"{finding}"' not in text] == []
+
+
+@given(st.integers(0, 2**32))
+def test_what_does_not_matter_may_go(seed: int) -> None:
+    """The claim of `redundant`, `shadowed`, `excepted-away`: without the rule, everybody gets what they got."""
+    rng = random.Random(seed)
+    rules, groups = generate.document(rng), generate.groups(rng)
+    compiled = build.document_policy(rules, groups)
+    idle = {f.rule.id for f in lint(compiled, 0) if f.id in {"redundant", "shadowed", "excepted-away"}}
+    if not idle:
+        return
+    for drop in ({rule_id} for rule_id in sorted(idle)):
+        less = compile_policy((rule for rule in compiled.rules if rule.id not in drop), compiled.groups.values())
+        for _ in range(40):
+            who = generate.principal(rng)
+            scopes, context = (
+                build.to_scopes(generate.scopes(rng, rules, who)),
+                build.to_context(generate.context(rng)),
+            )
+            before = decide(compiled, build.to_principal(who), scopes, context)
+            after = decide(less, build.to_principal(who), scopes, context)
+            assert (before.access, before.lifetime) == (after.access, after.lifetime), (drop, who, scopes, context)
