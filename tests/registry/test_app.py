@@ -24,7 +24,7 @@ def test_metrics_are_served_only_where_they_are_switched_on(make_registry: MakeR
     registry = make_registry(metrics_enabled=True)
     registry.call("GET", "/v2/")
     answer = registry.call("GET", "/metrics", token="")
-    assert 'registry_requests_total{kind="base",method="GET",status="200"} 1' in answer.text
+    assert 'registry_requests_total{kind="base",method="GET",status="200"} 1.0' in answer.text
 
 
 @pytest.mark.parametrize(("realm", "service"), [('http://x/"', SERVICE), (REALM, "")])

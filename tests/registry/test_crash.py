@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.crashing import has_strace
 from tests.registry.conftest import NAME, OTHER, Registry, open_registry
 from tests.registry.crash_scenario import CONFIG, GOES, KEPT, LONG_NAME, REMOVED, STAYS, STEPS, SUBJECT, run
 from token_service.registry.digest import digest_of, parse_digest
 from token_service.registry.layout import Layout, read_link
 
-STRACE = shutil.which("strace")
 STRIDE = int(os.environ.get("CRASH_STRIDE", "15"))
 CALLS = ["write", "mkdir,?mkdirat", "rename,?renameat,?renameat2", "unlink,?unlinkat,?rmdir", "fsync"]
 CHANGES = ("mkdir", "replace", "rename", "unlink", "rmdir", "open", "write", "ftruncate")
@@ -61,7 +61,7 @@ def test_before_every_change_the_volume_is_whole(tmp_path: Path, monkeypatch: py
 def killed(root: Path, call: str, number: int) -> tuple[bool, list[str]]:
     """Run the scenario until that call comes for that time. Whether it was killed, and what was acknowledged."""
     inject = f"inject=?{call}:signal=KILL:when={number}"
-    command = [str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", f"trace=?{call}", "-e", inject]
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace=?{call}", "-e", inject]
     done = subprocess.run(
         [*command, sys.executable, "-B", "-m", "tests.registry.crash_scenario", str(root)],
         cwd=Path(__file__).parents[2],
@@ -76,7 +76,7 @@ def killed(root: Path, call: str, number: int) -> tuple[bool, list[str]]:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: str(call).partition(",")[0])
 def test_at_no_system_call_a_crash_does_harm(tmp_path: Path, call: str, need: Callable[[bool, str], None]) -> None:
-    need(STRACE is not None, "strace is not installed")
+    need(has_strace(), "strace is missing or may not trace")
     number = 1 - STRIDE
     more = True
     while more:

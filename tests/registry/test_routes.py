@@ -22,7 +22,6 @@ from tests.registry.conftest import (
 from token_service.registry import CachingVerifier, Gate, RegistryOptions
 from token_service.registry.digest import digest_of
 from token_service.registry.layout import Layout
-from token_service.registry.metrics import RequestCounter
 from token_service.registry.required_access import Kind
 from token_service.registry.routes import PATHS, Context, build_routes, check_version
 from token_service.registry.routes import Path as RoutePath
@@ -173,7 +172,6 @@ def test_a_route_that_declares_no_access_does_not_start(tmp_path: Path, method: 
         layout=Layout(tmp_path),
         gate=gate,
         audit=print,
-        counter=RequestCounter(),
         clock=MovableClock(),
     )
     assert len(build_routes(context)) == len(PATHS)

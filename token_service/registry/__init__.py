@@ -8,6 +8,7 @@ from token_service.registry.auth import CachingVerifier, Gate
 from token_service.registry.call import RegistryOptions
 from token_service.registry.errors import RegistryError, render
 from token_service.registry.layout import Layout
+from token_service.registry.metrics import RequestMetrics
 from token_service.registry.sessions import sweep_uploads
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "render",
     "Layout",
     "sweep_uploads",
+    "RequestMetrics",
     "log_audit_line",
 ]

@@ -19,8 +19,8 @@ from token_service.registry import errors
 from token_service.registry.auth import Gate
 from token_service.registry.call import RegistryOptions
 from token_service.registry.layout import Layout
-from token_service.registry.metrics import RequestCounter
-from token_service.registry.routes import Audit, Context, build_routes
+from token_service.registry.metrics import Audit, RequestMetrics
+from token_service.registry.routes import Context, build_routes
 from token_service.token.verifier import Verifier
 
 _audit_log = logging.getLogger("token_service.registry.audit")
@@ -38,24 +38,23 @@ def build_registry(
 
     Raises ValueError for a realm or service that no header can carry, and KeyError for a route without access.
     """
-    counter = RequestCounter()
+    metrics = RequestMetrics()
     context = Context(
         options=options,
         layout=Layout(options.root),
         gate=Gate(options.realm, options.service, verifier),
-        audit=audit,
-        counter=counter,
+        audit=metrics.counting(audit),
         clock=clock,
     )
     app = Starlette(
-        routes=[*build_routes(context), *_open_routes(options, counter)],
+        routes=[*build_routes(context), *_open_routes(options, metrics)],
         exception_handlers={HTTPException: _refuse(context), Exception: _crashed},
     )
     app.router.redirect_slashes = False
     return app
 
 
-def _open_routes(options: RegistryOptions, counter: RequestCounter) -> list[Route]:
+def _open_routes(options: RegistryOptions, counted: RequestMetrics) -> list[Route]:
     """The only routes that ask for no token. They tell nothing about what the registry holds."""
 
     async def health(_request: Request) -> Response:
@@ -64,7 +63,7 @@ def _open_routes(options: RegistryOptions, counter: RequestCounter) -> list[Rout
         return PlainTextResponse("the volume is not there\n", 503)
 
     async def metrics(_request: Request) -> Response:
-        return counter.response()
+        return counted.response()
 
     routes = [Route("/healthz", health)]
     if options.metrics_enabled:

@@ -20,7 +20,7 @@ from token_service.registry.call import Call, RegistryOptions
 from token_service.registry.digest import Digest, parse_digest
 from token_service.registry.errors import RegistryError
 from token_service.registry.layout import Layout
-from token_service.registry.metrics import RequestCounter
+from token_service.registry.metrics import Audit
 from token_service.registry.query import Query
 from token_service.registry.required_access import Kind, mount_source, required_access
 from token_service.scope import is_path
@@ -28,7 +28,6 @@ from token_service.token.claims import VerifiedToken
 from token_service.token.verifier import InvalidToken
 
 Handler = Callable[[Call], Awaitable[Response]]
-Audit = Callable[[Mapping[str, object]], None]
 
 
 async def check_version(_call: Call) -> Response:
@@ -77,7 +76,6 @@ class Context:
     layout: Layout
     gate: Gate
     audit: Audit
-    counter: RequestCounter
     clock: Clock
 
 
@@ -111,7 +109,6 @@ def _endpoint(context: Context, path: Path) -> Callable[[Request], Awaitable[Res
             status, digest = response.status_code, response.headers.get("docker-content-digest", "")
             return response
         finally:
-            context.counter.count(path.kind, request.method, status)
             context.audit(_audit_line(path.kind, request, trace, status, digest))
 
     return serve
