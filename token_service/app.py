@@ -145,13 +145,15 @@ def build_registry_app(settings: config.RegistrySettings, *, clock: Clock = syst
     return build_registry(options, Verifier(keys, settings.issuer, settings.service, clock), audit)
 
 
-def find_account(settings: config.Settings, name: str) -> Account | None:
-    """The account that a login with this name would be checked against. Raises LoadError."""
-    for authenticator in settings.authenticators:
-        account = _accounts(authenticator)().get(name)
-        if account is not None:
-            return account
-    return None
+def load_accounts(settings: config.Settings) -> dict[str, Account]:
+    """The accounts of all files, by name, as logins find them: the first file that has a name decides.
+
+    Raises LoadError.
+    """
+    accounts: dict[str, Account] = {}
+    for authenticator in reversed(settings.authenticators):
+        accounts |= _accounts(authenticator)()
+    return accounts
 
 
 def token_server(app: ASGIApp, listen: config.Listen) -> uvicorn.Config:

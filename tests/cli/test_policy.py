@@ -129,3 +129,31 @@ def test_explain_names_what_is_wrong_with_its_arguments(folder: Path, arguments:
     done = run(app, ["explain", *arguments, "--policies", str(folder)])
     assert isinstance(done.exception, LoadError)
     assert problem in str(done.exception)
+
+
+def test_lint_fails_on_what_no_rule_allows_and_names_rule_and_place(folder: Path) -> None:
+    (folder / "extra.yaml").write_text(
+        "version: 1\nrules:\n"
+        "  - {id: half, allow: [push], principals: ['user:bob'], resources: ['repository:half/**']}\n"
+    )
+    done = run(app, ["lint", str(folder)])
+    assert done.exit_code == 1
+    assert f"{folder}/extra.yaml:3: push-without-pull: rule `half`" in done.output
+    plain = json.loads(run(app, ["lint", str(folder), "--json"]).output)
+    assert [finding["id"] for finding in plain] == ["push-without-pull"]
+
+
+def test_lint_knows_users_and_groups_from_the_configuration(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "users.yaml").write_text(
+        f"users:\n  alice: {{groups: [ops], password_hash: '{hash_password('x')}'}}\n"
+    )
+    config = tmp_path / "token-service.yaml"
+    config.write_text(
+        "issuer: http://localhost\nservices: [{name: r}]\nauthenticators: [{kind: users, file: users.yaml}]\n"
+    )
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    (policies / "main.yaml").write_text(POLICY)
+    assert run(app, ["lint", str(policies)]).exit_code == 0
+    done = run(app, ["lint", str(policies), "--config", str(config)])
+    assert "unknown-group: rule `team`" in done.output

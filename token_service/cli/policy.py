@@ -10,12 +10,15 @@ import orjson
 import typer
 
 from token_service import config
+from token_service.accounts.account import Account
 from token_service.clock import system_clock
 from token_service.errors import LoadError
 from token_service.files import read_bytes
 from token_service.policy import expectations, explain
 from token_service.policy.condition import Context
 from token_service.policy.file import EXPECTATION_SUFFIXES, load_policy
+from token_service.policy.finding import Finding
+from token_service.policy.lint import DEFAULT_MAX_LIFETIME_SECONDS, Known, lint
 from token_service.principal import Kind, Principal
 from token_service.scope import Scope, parse_scopes
 
@@ -55,6 +58,31 @@ def run_tests(
     if watch:
         _watch(folder, lambda: _test_once(folder, junit, as_json))
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command("lint")
+def lint_policies(
+    folder: Folder = Path("policies"),
+    config_file: Annotated[
+        Path | None, typer.Option("--config", help="Also look for unknown users, groups and labels, by this file.")
+    ] = None,
+    max_lifetime: Annotated[
+        int, typer.Option(help="Seconds from which a rule's `lifetime` is found too long.")
+    ] = DEFAULT_MAX_LIFETIME_SECONDS,
+    as_json: AsJson = False,
+) -> None:
+    """Find rules that never match, never matter or allow too much; exit 1 where one is not allowed by its rule."""
+    known = _known(config_file) if config_file is not None else None
+    findings = lint(load_policy(folder), system_clock(), known, max_lifetime)
+    open_findings = [finding for finding in findings if finding.allowed is None]
+    if as_json:
+        plain = [_plain_finding(finding) for finding in findings]
+        typer.echo(orjson.dumps(plain, option=orjson.OPT_INDENT_2).decode())
+    else:
+        for finding in findings:
+            typer.echo(f"{finding}{'' if finding.allowed is None else f' [allowed: {finding.allowed}]'}")
+        typer.echo(f"{len(open_findings)} findings, {len(findings) - len(open_findings)} allowed")
+    raise typer.Exit(1 if open_findings else 0)
 
 
 @app.command("explain")
@@ -135,6 +163,17 @@ def _plain(result: expectations.Result) -> dict[str, object]:
     }
 
 
+def _plain_finding(finding: Finding) -> dict[str, object]:
+    return {
+        "id": finding.id,
+        "rule": finding.rule.id,
+        "place": finding.place,
+        "reason": finding.reason,
+        "fix": finding.fix,
+        "allowed": finding.allowed,
+    }
+
+
 def _watch(folder: Path, run: Callable[[], object]) -> None:
     """Run again after each change, until Ctrl-C. A file that does not load is a line, not the end."""
     import watchfiles
@@ -176,14 +215,28 @@ def _principal(
 
 
 def _account(named: Principal, config_file: Path) -> Principal:
-    from token_service.app import find_account
-
-    account = find_account(config.load_settings(config_file, config.Settings), named.name)
+    account = _accounts(config_file).get(named.name)
     if account is None or named.kind is Kind.ANONYMOUS or account.kind is not named.kind:
         raise LoadError(
             f"{named.kind}:{named.name}", "is not an account of the configured authenticators", "see `authenticators`"
         )
     return account.principal()
+
+
+def _accounts(config_file: Path) -> dict[str, Account]:
+    from token_service.app import load_accounts
+
+    return load_accounts(config.load_settings(config_file, config.Settings))
+
+
+def _known(config_file: Path) -> Known:
+    accounts = _accounts(config_file).values()
+    return Known(
+        users=frozenset(account.name for account in accounts if account.kind is Kind.USER),
+        service_accounts=frozenset(account.name for account in accounts if account.kind is Kind.SERVICE_ACCOUNT),
+        groups=frozenset(group for account in accounts for group in account.groups),
+        labels=frozenset(label for account in accounts for label in account.labels),
+    )
 
 
 def _claim_labels(path: Path) -> dict[str, tuple[str, ...]]:
