@@ -23,8 +23,7 @@ from token_service.registry import CachingVerifier, Gate, RegistryOptions
 from token_service.registry.digest import digest_of
 from token_service.registry.layout import Layout
 from token_service.registry.required_access import Kind
-from token_service.registry.routes import PATHS, Context, build_routes, check_version
-from token_service.registry.routes import Path as RoutePath
+from token_service.registry.routes import PATHS, Context, PathShape, build_routes, check_version
 
 DIGEST = digest_of(b"nowhere")
 UPLOAD = f"/v2/{NAME}/blobs/uploads/00000000-0000-4000-8000-000000000000"
@@ -176,7 +175,7 @@ def test_a_route_that_declares_no_access_does_not_start(tmp_path: Path, method: 
     )
     assert len(build_routes(context)) == len(PATHS)
     with pytest.raises(KeyError):
-        build_routes(context, (*PATHS, RoutePath("/v2/x", kind, {method: check_version})))
+        build_routes(context, (*PATHS, PathShape("/v2/x", kind, {method: check_version})))
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ async def check_version(_call: Call) -> Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class PathShape:
     """One path shape. `{name:path}` takes as much as it can, so a repository may be called `a/manifests/b`."""
 
     template: str
@@ -46,24 +46,24 @@ class Path:
 _UPLOADS = {"POST": uploads.start}
 
 PATHS = (
-    Path("/v2/", Kind.BASE, {"GET": check_version}),
-    Path("/v2", Kind.BASE, {"GET": check_version}),
-    Path("/v2/_catalog", Kind.CATALOG, {"GET": tags.catalog}),
-    Path("/v2/{name:path}/tags/list", Kind.TAGS, {"GET": tags.get}),
-    Path("/v2/{name:path}/referrers/{reference}", Kind.REFERRERS, {"GET": referrers.get}),
-    Path(
+    PathShape("/v2/", Kind.BASE, {"GET": check_version}),
+    PathShape("/v2", Kind.BASE, {"GET": check_version}),
+    PathShape("/v2/_catalog", Kind.CATALOG, {"GET": tags.catalog}),
+    PathShape("/v2/{name:path}/tags/list", Kind.TAGS, {"GET": tags.get}),
+    PathShape("/v2/{name:path}/referrers/{reference}", Kind.REFERRERS, {"GET": referrers.get}),
+    PathShape(
         "/v2/{name:path}/manifests/{reference}",
         Kind.MANIFEST,
         {"GET": manifests.get, "PUT": manifests.put, "DELETE": manifests.delete},
     ),
-    Path("/v2/{name:path}/blobs/uploads/", Kind.UPLOADS, _UPLOADS),
-    Path("/v2/{name:path}/blobs/uploads", Kind.UPLOADS, _UPLOADS),
-    Path(
+    PathShape("/v2/{name:path}/blobs/uploads/", Kind.UPLOADS, _UPLOADS),
+    PathShape("/v2/{name:path}/blobs/uploads", Kind.UPLOADS, _UPLOADS),
+    PathShape(
         "/v2/{name:path}/blobs/uploads/{reference}",
         Kind.UPLOAD,
         {"GET": uploads.status, "PATCH": uploads.append, "PUT": uploads.finish, "DELETE": uploads.cancel},
     ),
-    Path("/v2/{name:path}/blobs/{reference}", Kind.BLOB, {"GET": blobs.get, "DELETE": blobs.delete}),
+    PathShape("/v2/{name:path}/blobs/{reference}", Kind.BLOB, {"GET": blobs.get, "DELETE": blobs.delete}),
 )
 """In the order in which they are tried: the longer shape before the one that would swallow it."""
 
@@ -90,7 +90,7 @@ class _Trace:
     error: str = ""
 
 
-def build_routes(context: Context, paths: tuple[Path, ...] = PATHS) -> list[Route]:
+def build_routes(context: Context, paths: tuple[PathShape, ...] = PATHS) -> list[Route]:
     """Raises KeyError where a path has a method that declares no required access."""
     for path in paths:
         for method in path.handlers:
@@ -98,7 +98,7 @@ def build_routes(context: Context, paths: tuple[Path, ...] = PATHS) -> list[Rout
     return [Route(path.template, _endpoint(context, path), methods=list(path.handlers)) for path in paths]
 
 
-def _endpoint(context: Context, path: Path) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(context: Context, path: PathShape) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
         trace = _Trace()
         status = 500
@@ -114,7 +114,7 @@ def _endpoint(context: Context, path: Path) -> Callable[[Request], Awaitable[Res
     return serve
 
 
-async def _answer(context: Context, path: Path, request: Request, trace: _Trace) -> Response:
+async def _answer(context: Context, path: PathShape, request: Request, trace: _Trace) -> Response:
     try:
         return await _call_handler(context, path, request, trace)
     except RegistryError as error:
@@ -131,7 +131,7 @@ async def _answer(context: Context, path: Path, request: Request, trace: _Trace)
     return errors.render(refusal)
 
 
-async def _call_handler(context: Context, path: Path, request: Request, trace: _Trace) -> Response:
+async def _call_handler(context: Context, path: PathShape, request: Request, trace: _Trace) -> Response:
     query = Query(request.scope["query_string"])
     name, reference = _parse_path(path.kind, request)
     trace.name, trace.reference = name, str(reference)

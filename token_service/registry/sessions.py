@@ -50,7 +50,8 @@ class Upload:
             for state in hashes.values():
                 state.update(memoryview(buffer)[:count])
             position += count
-        return tuple(Digest(name, hashes[name].hexdigest()) for name in (CANONICAL, algorithm))  # type: ignore[return-value]
+        stored, named = (Digest(name, hashes[name].hexdigest()) for name in (CANONICAL, algorithm))
+        return stored, named
 
     def keep(self, layout: Layout, repository: Repository, stored: Digest, digest: Digest) -> None:
         """Make the bytes a blob of the repository: first the bytes, then the link. Ends the upload."""
