@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from tests.policy.build import user
-from token_service.policy.condition import NO_CONDITIONS, Conditions, Context, hold, parse_address, unmet
+from token_service.policy.condition import NO_CONDITIONS, Conditions, Context, hold, parse_address, parts, unmet
 
 TEN = (ip_network("10.0.0.0/8"),)
 SIX = (ip_network("2001:db8::/32"),)
@@ -77,3 +77,25 @@ def test_what_is_not_met_is_said_in_words() -> None:
         "it ended at 1970-01-01T00:00:00Z",
         "source_ip is 1.2.3.4, not in 10.0.0.0/8",
     ]
+
+
+@pytest.mark.parametrize(("conditions", "context", "expected"), HOLDS)
+def test_the_parts_of_conditions_hold_together_as_the_whole(
+    conditions: Conditions, context: Context, expected: bool
+) -> None:
+    parted = dict(parts(conditions))
+    assert all(hold(part, BOB, context, if_unknown=False) for part in parted.values()) is expected
+    assert all(conditions == NO_CONDITIONS or part != NO_CONDITIONS for part in parted.values())
+
+
+def test_parts_are_named_as_in_a_file() -> None:
+    everything = Conditions((("a", ("b",)), ("c", ("d",))), ("s",), TEN, 1, 2)
+    assert [name for name, _ in parts(everything)] == [
+        "label a",
+        "label c",
+        "service",
+        "source_ip",
+        "after",
+        "before",
+    ]
+    assert list(parts(NO_CONDITIONS)) == []

@@ -55,6 +55,20 @@ def hold(conditions: Conditions, principal: Principal, context: Context, *, if_u
     )
 
 
+def parts(conditions: Conditions) -> Iterator[tuple[str, Conditions]]:
+    """Each condition alone, with the key that it has in a file."""
+    for label in conditions.labels:
+        yield f"label {label[0]}", Conditions(labels=(label,))
+    if conditions.services:
+        yield "service", Conditions(services=conditions.services)
+    if conditions.networks:
+        yield "source_ip", Conditions(networks=conditions.networks)
+    if conditions.after is not None:
+        yield "after", Conditions(after=conditions.after)
+    if conditions.before is not None:
+        yield "before", Conditions(before=conditions.before)
+
+
 def unmet(conditions: Conditions, principal: Principal, context: Context, *, if_unknown: bool) -> Iterator[str]:
     """For people: the conditions that do not hold, each in a few words."""
     for name, values in conditions.labels:
