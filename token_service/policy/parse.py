@@ -46,7 +46,7 @@ FILE_KEYS = ("version", "groups", "rules")
 RULE_KEYS = ("id", "allow", "deny", "principals", "except", "resources", "when", "lifetime", "mode", "lint")
 MEMBER_KINDS = {"user": Kind.USER, "service-account": Kind.SERVICE_ACCOUNT}
 
-_ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
+ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 
 _T = TypeVar("_T")
 
@@ -132,7 +132,7 @@ def _rule_id(entries: dict[str, Entry], node: Node) -> str:
     if "id" not in entries:
         raise LoadError(node.place, "the rule has no id", "add `id: some-name`; decisions are reported by it")
     text = string(entries["id"].value, "the id")
-    if not _ID.fullmatch(text):
+    if not ID.fullmatch(text):
         raise LoadError(entries["id"].place, f"id {shown(text)} is not usable", "up to 64 of a-z 0-9 . _ -")
     return text
 

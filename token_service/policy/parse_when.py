@@ -12,8 +12,8 @@ from token_service.strict_yaml import Entry, Node, Text, items, mapping, refuse_
 
 CONDITION_KEYS = ("labels", "service", "source_ip", "after", "before")
 
-_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 _T = TypeVar("_T")
 
@@ -43,7 +43,7 @@ def _labels(entry: Entry) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _label_name(entry: Entry) -> str:
-    if not _LABEL.fullmatch(entry.key):
+    if not LABEL.fullmatch(entry.key):
         raise LoadError(entry.place, f"label {shown(entry.key)} is not a label name", "letters, digits, . _ -")
     return entry.key
 
@@ -82,7 +82,7 @@ def _short(error: ValueError) -> str:
 
 def parse_time(entry: Entry) -> int:
     text = string(entry.value, entry.key)
-    if not _TIME.fullmatch(text):
+    if not TIME.fullmatch(text):
         fix = 'write RFC 3339 with a zone and whole seconds: "2027-01-02T00:00:00Z"'
         raise LoadError(entry.place, f"{entry.key} {shown(text)} is not a time", fix)
     try:
