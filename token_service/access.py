@@ -5,19 +5,25 @@ only a decision (`policy/decide.py`) or a verified token (`token/verifier.py`) b
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from token_service.tag_rules import NO_TAG_RULES, TagRules, from_meta, to_meta, union
 
 ANY_ACTION = "*"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Access:
-    """Actions on one resource. `actions` are sorted and without doubles; empty means nothing is granted."""
+    """Actions on one resource. `actions` are sorted and without doubles; empty means nothing is granted.
+
+    `tag_rules` limit the actions to some tags, at registries that read them; they add up where entries are merged.
+    """
 
     type: str
     name: str
     actions: tuple[str, ...]
     resource_class: str = ""
+    tag_rules: TagRules = NO_TAG_RULES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "actions", tuple(sorted(set(self.actions))))
@@ -30,13 +36,22 @@ class Access:
 
 def merge(entries: Iterable[Access]) -> tuple[Access, ...]:
     """One entry a resource, sorted; entries that grant nothing are left out."""
-    merged: dict[tuple[str, str, str], set[str]] = {}
+    merged: dict[tuple[str, str, str], list[Access]] = {}
     for entry in entries:
-        merged.setdefault((entry.type, entry.name, entry.resource_class), set()).update(entry.actions)
-    return tuple(
-        Access(kind, name, tuple(actions), resource_class)
-        for (kind, name, resource_class), actions in sorted(merged.items())
-        if actions
+        if entry.actions:
+            merged.setdefault((entry.type, entry.name, entry.resource_class), []).append(entry)
+    return tuple(same[0] if len(same) == 1 else _merged(same) for _, same in sorted(merged.items()))
+
+
+def _merged(same: list[Access]) -> Access:
+    actions = {action for entry in same for action in entry.actions}
+    first = same[0]
+    return Access(
+        first.type,
+        first.name,
+        tuple(actions),
+        first.resource_class,
+        union(entry.tag_rules for entry in same),
     )
 
 
@@ -59,10 +74,9 @@ def intersect(granted: Iterable[Access], ceiling: Iterable[Access]) -> tuple[Acc
     for limit in ceiling:
         limits.setdefault((limit.type, limit.name), set()).update(limit.actions)
     return merge(
-        Access(entry.type, entry.name, _common(set(entry.actions), limits.get((entry.type, entry.name), set())),
-               entry.resource_class)
+        replace(entry, actions=_common(set(entry.actions), limits.get((entry.type, entry.name), set())))
         for entry in granted
-    )  # fmt: skip
+    )
 
 
 def _common(granted: set[str], limit: set[str]) -> tuple[str, ...]:
@@ -74,12 +88,14 @@ def _common(granted: set[str], limit: set[str]) -> tuple[str, ...]:
 
 
 def to_claim(entries: Iterable[Access]) -> list[dict[str, object]]:
-    """The `access` claim: sorted, one entry a resource, empty ones left out, `class` only where there is one."""
+    """The `access` claim: sorted, one entry a resource, empty ones left out, `class` and `meta` only where needed."""
     claim: list[dict[str, object]] = []
     for entry in merge(entries):
         item: dict[str, object] = {"type": entry.type, "name": entry.name, "actions": list(entry.actions)}
         if entry.resource_class:
             item["class"] = entry.resource_class
+        if entry.tag_rules:
+            item["meta"] = to_meta(entry.tag_rules)
         claim.append(item)
     return claim
 
@@ -104,4 +120,4 @@ def _entry(item: object) -> Access:
         actions = []
     if not isinstance(actions, list) or not all(isinstance(action, str) for action in actions):
         raise ValueError("access entry whose actions are not a list of strings")
-    return Access(kind, name, tuple(actions), resource_class)
+    return Access(kind, name, tuple(actions), resource_class, from_meta(item.get("meta")))
