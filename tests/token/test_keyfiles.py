@@ -393,6 +393,12 @@ def test_a_ring_that_is_no_json_is_named(folder: Path, content: bytes) -> None:
         keyfiles.load(folder)
 
 
+def test_a_fixed_key_is_not_made_in_a_folder_without_keys(folder: Path) -> None:
+    with pytest.raises(LoadError, match="holds no signing keys"):
+        keyfiles.generate_for_service(folder, "zot", Algorithm.ES256, NOW)
+    assert contents(folder) == {}
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_folder_without_keys_says_how_to_make_them(folder: Path, exists: bool) -> None:
     if exists:

@@ -104,6 +104,7 @@ def generate_for_service(folder: Path, service: str, algorithm: Algorithm, now: 
     if not _SERVICE_NAME.fullmatch(service):
         raise LoadError(service, "this service name cannot be a file name", "use letters, digits, dots and dashes")
     with _locked(folder):
+        _read_ring(folder)  # refuses a folder without keys before anything is written into it
         stem = folder / f"service-{service}"
         if stem.with_name(stem.name + ".pem").exists():
             raise LoadError(f"{stem}.pem", "is there already", "remove it by hand if the zot no longer trusts it")
