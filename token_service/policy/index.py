@@ -10,7 +10,7 @@ at a node, rules are kept by the number of their term, so that the smaller of tw
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from token_service.policy.pattern import Fill, Literal, Path, paths, show
+from token_service.policy.pattern import Fill, Literal, Path, no_slots, paths, show
 from token_service.policy.rule import Group, Rule, Term, Who
 from token_service.policy.trie import Trie
 from token_service.principal import Kind, Principal
@@ -164,8 +164,4 @@ class _Terms:
         return numbers
 
     def _matching(self, who: Who, name: str) -> list[int]:
-        return [number for numbers in self._globs[who].find(name.split("/"), _nothing) for number in numbers]
-
-
-def _nothing(name: str) -> tuple[Path, ...]:  # noqa: ARG001 - principals have no slots
-    return ()
+        return [number for numbers in self._globs[who].find(name.split("/"), no_slots) for number in numbers]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from token_service.policy.condition import Context, unmet
 from token_service.policy.index import CompiledPolicy, Slots
-from token_service.policy.pattern import Path, ResourcePattern, matches, slots
+from token_service.policy.pattern import ResourcePattern, matches, no_slots, slots
 from token_service.policy.rule import NAMELESS, Effect, Rule, Term, Who
 from token_service.principal import Kind, Principal
 
@@ -62,8 +62,8 @@ def is_meant(term: Term, request: Request) -> bool:
     if term.who in NAMELESS:
         return term.who is Who.ANYONE or principal.is_anonymous == (term.who is Who.ANONYMOUS)
     if term.who is Who.GROUP:
-        return any(matches(term.pattern, group.split("/"), _no_slots) for group in request.groups)
-    return principal.kind is _KINDS[term.who] and matches(term.pattern, principal.name.split("/"), _no_slots)
+        return any(matches(term.pattern, group.split("/"), no_slots) for group in request.groups)
+    return principal.kind is _KINDS[term.who] and matches(term.pattern, principal.name.split("/"), no_slots)
 
 
 def is_named(resource: ResourcePattern, request: Request, kind: str, name: str) -> bool:
@@ -98,7 +98,3 @@ def _unfilled(rule: Rule, request: Request) -> str:
         {slot for resource in rule.resources for slot in slots(resource.pattern) if not request.slots(slot)}
     )
     return f" (nothing can fill {', '.join(f'{{{name}}}' for name in names)})" if names else ""
-
-
-def _no_slots(name: str) -> tuple[Path, ...]:  # noqa: ARG001 - principals have no slots
-    return ()

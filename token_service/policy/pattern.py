@@ -135,6 +135,10 @@ def paths(values: Sequence[str]) -> tuple[Path, ...]:
     return tuple(tuple(value.split("/")) for value in values if is_path(value))
 
 
+def no_slots(name: str) -> tuple[Path, ...]:  # noqa: ARG001 - what fills the slots of patterns that have none
+    return ()
+
+
 # --- matching --------------------------------------------------------------------------------------------------
 
 
