@@ -7,6 +7,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from token_service.files import ReloadedFile, read_bytes
 from token_service.grants.handler import TokenHandler, TokenOptions
 from token_service.grants.password import PasswordGrant
 from token_service.policy.file import PolicyFolder
-from token_service.registry import RegistryOptions, build_registry
+from token_service.registry import CachingVerifier, RegistryOptions, build_registry
 from token_service.server import app as server_app
 from token_service.server import health, well_known
 from token_service.server.client_ip import ClientIp
@@ -42,9 +43,9 @@ from token_service.token import keyfiles
 from token_service.token.issuer import Audience, Issuer, Profile
 from token_service.token.keyring import KeyRing, NoSigningKeyError
 from token_service.token.trusted import load_trusted_keys
-from token_service.token.verifier import Verifier
 
 _MAX_ACCOUNTS_BYTES = 64 * 1024 * 1024
+_REGISTRY_HEADER_BYTES = 64 * 1024
 
 _log = structlog.get_logger()
 
@@ -61,7 +62,7 @@ def build_token_service(settings: config.Settings, *, clock: Clock = system_cloc
     checks: list[tuple[str, health.Check]] = [
         ("policies", lambda: policies.problem),
         ("keys", lambda: keyring.problem or _signing_problem(keyring(), clock())),
-        *((f"accounts {source.path}", partial(_problem, source)) for source in accounts),
+        *((f"accounts {source.path.name}", partial(_problem, source)) for source in accounts),
     ]
     metrics = Metrics(checks, lambda: _signing_seconds_left(keyring(), clock()))
     handler = TokenHandler(
@@ -82,8 +83,8 @@ def build_token_service(settings: config.Settings, *, clock: Clock = system_cloc
     document = well_known.metadata(settings.issuer, settings.token_url)
     return server_app.build(
         endpoint,
-        public=[well_known.router(keyring, clock, document), health.router(checks)],
-        admin=[metrics.router(), health.router(checks)],
+        public=[well_known.router(keyring, clock, document), health.router(checks, show_details=False)],
+        admin=[metrics.router(), health.router(checks, show_details=True)],
         lifespan=_lifespan(policies, passwords),
     )
 
@@ -142,7 +143,8 @@ def build_registry_app(settings: config.RegistrySettings, *, clock: Clock = syst
         read_only=settings.read_only,
     )
     audit: AuditSink = AuditFile(settings.audit)
-    return build_registry(options, Verifier(keys, settings.issuer, settings.service, clock), audit)
+    verifier = CachingVerifier(keys, settings.issuer, settings.service, clock)
+    return build_registry(options, verifier, audit)
 
 
 def load_accounts(settings: config.Settings) -> dict[str, Account]:
@@ -158,20 +160,27 @@ def load_accounts(settings: config.Settings) -> dict[str, Account]:
 
 def token_server(app: ASGIApp, listen: config.Listen) -> uvicorn.Config:
     """The token service on the network: a whole form within ten seconds."""
-    return _server(app, listen, BodyDeadline.TOTAL)
+    return _server(app, listen, Limits(body_deadline=BodyDeadline.TOTAL))
 
 
 def registry_server(app: ASGIApp, listen: config.Listen) -> uvicorn.Config:
-    """The registry on the network: an upload may take hours, as long as bytes keep coming."""
-    return _server(app, listen, BodyDeadline.IDLE)
+    """The registry on the network: an upload may take hours, as long as bytes keep coming.
+
+    Its heads are larger, since the largest token that is issued must fit.
+    """
+    return _server(app, listen, Limits(body_deadline=BodyDeadline.IDLE, header_bytes=_REGISTRY_HEADER_BYTES))
 
 
-def _server(app: ASGIApp, listen: config.Listen, body_deadline: BodyDeadline) -> uvicorn.Config:
+def _server(app: ASGIApp, listen: config.Listen, limits: Limits) -> uvicorn.Config:
     return server_config(
         app,
         listen.host,
         listen.port,
-        limits=Limits(connections=listen.max_connections, body_deadline=body_deadline),
+        limits=replace(
+            limits,
+            connections=listen.max_connections,
+            connections_per_address=listen.max_connections_per_address,
+        ),
         ssl_certfile=listen.tls.certificate if listen.tls else None,
         ssl_keyfile=listen.tls.key if listen.tls else None,
     )

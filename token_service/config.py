@@ -104,7 +104,10 @@ class Listen(_Section):
     behind_tls_proxy: bool = Field(
         False, description="Say that a proxy in front ends TLS, which allows plain HTTP on other addresses."
     )
-    max_connections: int = Field(2000, ge=1, description="Connections at once; more are answered 503.")
+    max_connections: int = Field(1000, ge=1, description="Connections at once; more are answered 503.")
+    max_connections_per_address: int = Field(
+        500, ge=1, description="Connections at once from one address; behind a proxy set it to `max_connections`."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Listen":

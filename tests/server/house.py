@@ -96,7 +96,7 @@ class House:
         self.folder = folder
         self.now = NOW
         self.settings = build_settings(values(folder, services or [{"name": REGISTRY}], settings), Settings, folder)
-        self.app: ASGIApp = build_token_service(self.settings, clock=lambda: self.now)
+        self.app = build_token_service(self.settings, clock=lambda: self.now)
 
     def get(self, query: str | Sequence[tuple[str, str]] = "", headers: Headers = (), **more: Any) -> Answer:
         text = query if isinstance(query, str) else urlencode(query, safe=":,/", quote_via=quote)
@@ -109,6 +109,9 @@ class House:
 
     def ask(self, method: str, path: str = "/token", **more: Any) -> Answer:
         return asyncio.run(call(self.app, method, path, **more))
+
+    def ask_admin(self, method: str, path: str) -> Answer:
+        return asyncio.run(call(self.app.admin, method, path))
 
     def verified(self, answer: Answer, audience: str = REGISTRY) -> VerifiedToken:
         """What a registry learns from the token of an answer, by our own verifier."""

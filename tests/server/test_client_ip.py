@@ -39,7 +39,7 @@ def test_by_default_nobody_is_believed_and_the_peer_is_the_client(
 
 
 CHAINS: list[tuple[str, str, list[bytes], str | None]] = [
-    ("a proxy that adds nothing", "10.0.0.1", [], "10.0.0.1"),
+    ("a proxy that adds nothing", "10.0.0.1", [], None),
     ("one proxy", "10.0.0.1", [b"203.0.113.7"], CLIENT),
     ("two proxies", "10.0.0.1", [b"203.0.113.7, 10.9.9.9"], CLIENT),
     ("two headers", "10.0.0.1", [b"203.0.113.7", b"10.9.9.9"], CLIENT),

@@ -31,12 +31,12 @@ def test_a_broken_users_file_keeps_the_last_good_one_until_it_is_mended(own_hous
     users = own_house.folder / "users.yaml"
     write_atomically(users, b"users:\n  alice:\n    password_hash: hunter2-secret\n", 0o600)
     assert own_house.get("", [basic("alice", ALICE)]).status == 200
-    (problem,) = problems(own_house.ask("GET", "/readyz")).values()
+    (problem,) = problems(own_house.ask_admin("GET", "/readyz")).values()
     assert "users.yaml:3" in problem
     assert "hunter2" not in problem
     assert own_house.ask("GET", "/healthz").status == 200
     write_atomically(users, USERS.replace("alice:", "alicia:").encode(), 0o600)
-    assert problems(own_house.ask("GET", "/readyz")) == {}
+    assert problems(own_house.ask_admin("GET", "/readyz")) == {}
     assert own_house.get("", [basic("alicia", ALICE)]).status == 200
     assert own_house.get("", [basic("alice", ALICE)]).status == 401
 
@@ -44,7 +44,7 @@ def test_a_broken_users_file_keeps_the_last_good_one_until_it_is_mended(own_hous
 def test_a_users_file_that_is_gone_is_a_problem_and_locks_nobody_out(own_house: House) -> None:
     (own_house.folder / "users.yaml").unlink()
     assert own_house.get("", [basic("bob", BOB)]).status == 200
-    (problem,) = problems(own_house.ask("GET", "/readyz")).values()
+    (problem,) = problems(own_house.ask_admin("GET", "/readyz")).values()
     assert "cannot be read" in problem
 
 
@@ -53,24 +53,32 @@ def test_damaged_keys_keep_the_last_good_ones(own_house: House) -> None:
     good = ring.read_bytes()
     write_atomically(ring, b"{", 0o600)
     assert own_house.get("").status == 200
-    assert "is damaged" in problems(own_house.ask("GET", "/readyz"))["keys"]
+    assert "is damaged" in problems(own_house.ask_admin("GET", "/readyz"))["keys"]
     write_atomically(ring, good, 0o600)
-    assert problems(own_house.ask("GET", "/readyz")) == {}
+    assert problems(own_house.ask_admin("GET", "/readyz")) == {}
 
 
 def test_expired_keys_are_a_problem_until_they_are_rotated(own_house: House) -> None:
     own_house.now = NOW + 366 * 86_400
-    assert problems(own_house.ask("GET", "/readyz")) == {
+    assert problems(own_house.ask_admin("GET", "/readyz")) == {
         "keys": "no signing key is valid now: run `token-service keys rotate`"
     }
     assert own_house.get("").status == 503
     keyfiles.rotate(own_house.folder / "keys", Algorithm.ES256, own_house.now, publish_seconds=0, retire_seconds=1000)
-    assert problems(own_house.ask("GET", "/readyz")) == {}
+    assert problems(own_house.ask_admin("GET", "/readyz")) == {}
     assert own_house.get("").status == 200
+
+
+def test_the_public_is_told_what_is_broken_and_not_where_nor_why(own_house: House) -> None:
+    write_atomically(own_house.folder / "users.yaml", b"users:\n  hunter2-secret:\n    oops: 1\n", 0o600)
+    own_house.get("", [basic("alice", ALICE)])
+    answer = own_house.ask("GET", "/readyz")
+    assert answer.status == 503
+    assert answer.json() == {"status": "not ready", "problems": ["accounts users.yaml"]}
 
 
 def test_several_problems_are_all_named(own_house: House) -> None:
     shutil.rmtree(own_house.folder / "keys")
     Path(own_house.folder / "users.yaml").unlink()
     own_house.get("", [basic("bob", BOB)])
-    assert len(problems(own_house.ask("GET", "/readyz"))) == 2
+    assert len(problems(own_house.ask_admin("GET", "/readyz"))) == 2

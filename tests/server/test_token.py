@@ -20,7 +20,8 @@ from tests.server.house import ALICE, BOB, CI, GONE, ISSUER, MARK, NOW, REGISTRY
 from token_service.access import Access
 from token_service.challenge import parse as parse_challenge
 from token_service.errors import LoadError
-from token_service.server.token import MAX_ANSWER_BYTES, MAX_QUERY_BYTES
+from token_service.grants.handler import MAX_ANSWER_BYTES
+from token_service.server.token import MAX_QUERY_BYTES
 
 DOCKER_LOGIN = f"account=alice&client_id=docker&offline_token=true&service={REGISTRY}"
 

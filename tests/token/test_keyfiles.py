@@ -213,15 +213,13 @@ def test_a_zot_has_a_key_that_no_rotation_touches(folder: Path) -> None:
     assert after["zot.example.com"].algorithm is Algorithm.RS256
 
 
-@pytest.mark.parametrize("name", ["x.pem", "x.key", "service-x", "a.b-c_d"])
+@pytest.mark.parametrize("name", ["x.pem", "x.key", "service-x", "a.b-c_d", "localhost:5000"])
 def test_any_file_name_is_a_service_name(folder: Path, name: str) -> None:
     keyfiles.generate(folder, Algorithm.ES256, NOW)
     assert keyfiles.generate_for_service(folder, name, Algorithm.ES256, NOW).fixed.keys() == {name}
 
 
-@pytest.mark.parametrize(
-    "name", ["", ".", "..", "../x", "a/b", "a\0b", "a\n", "é", "-x", "localhost:5000", "x" * 129]
-)
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\0b", "a\n", "é", "-x", "x" * 129])
 def test_a_service_name_that_could_leave_the_folder_is_refused(folder: Path, name: str) -> None:
     with pytest.raises(LoadError, match="cannot be a file name"):
         keyfiles.generate_for_service(folder, name, Algorithm.ES256, NOW)

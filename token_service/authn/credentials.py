@@ -4,14 +4,11 @@ Parsed by hand, because frameworks read Basic as ASCII and guess where we must n
 """
 
 import binascii
-import re
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from token_service.errors import bad_credentials, invalid_request
-
-_AUTHORIZATION = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]+(\S.*?)[ \t]*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +30,12 @@ def parse_authorization(values: Sequence[bytes]) -> Credentials | None:
         return None
     if len(values) > 1:
         raise invalid_request("more than one Authorization header")
-    found = _AUTHORIZATION.fullmatch(values[0])
-    if found is None or found[1].lower() != b"basic":
+    # By hand: an expression that trims both ends takes quadratic time on a header full of spaces.
+    scheme, _, rest = values[0].partition(b" ")
+    if scheme.lower() != b"basic":
         raise bad_credentials("only HTTP Basic credentials are accepted here")
     try:
-        decoded = b64decode(found[2], validate=True)
+        decoded = b64decode(rest.strip(b" \t"), validate=True)
     except (binascii.Error, ValueError):
         raise bad_credentials("the Basic credentials are malformed") from None
     name, colon, secret = _text(decoded).partition(":")

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import getpass
+import resource
 import signal
 import socket
 import sys
@@ -67,7 +68,15 @@ def run(
     servers: Sequence[tuple[uvicorn.Config, socket.socket]], *, once_ready: Callable[[], bool] | None = None
 ) -> None:
     """Serve until SIGINT or SIGTERM. `once_ready` runs in a thread when all answer; where it returns False, stop."""
+    _allow_open_files()
     uvloop.run(_serve_all(servers, once_ready))
+
+
+def _allow_open_files() -> None:
+    """Use what the system grants: the soft limit of 1,024 files is for programs that call select(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve_all(

@@ -22,6 +22,11 @@ from token_service.token.claims import MIN_LIFETIME_SECONDS
 from token_service.token.issuer import Audience, IssuedToken, Issuer, Profile
 from token_service.token.keyring import NoSigningKeyError
 
+MAX_ANSWER_BYTES = 64 * 1024
+"""What go-containerregistry reads of an answer, in which the token stands twice."""
+
+_ANSWER_FRAME_BYTES = 512
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenOptions:
@@ -58,8 +63,12 @@ class TokenHandler:
         try:
             return await self._handle(request)
         except OAuthError as error:
-            self._audit(_refused(request, error, self._clock()))
+            self.refuse(request, error)
             raise
+
+    def refuse(self, request: TokenRequest, error: OAuthError) -> None:
+        """Record a refusal; also for requests that were too malformed to be handled."""
+        self._audit(_refused(request, error, self._clock()))
 
     async def _handle(self, request: TokenRequest) -> TokenResponse:
         grant = self._grants.get(request.grant_type)
@@ -73,8 +82,13 @@ class TokenHandler:
         decision = self._decide(proof, audience, scopes, request.source_ip)
         granted = decision.access if proof.ceiling is None else intersect(decision.access, proof.ceiling)
         token = self._issue(proof, audience, granted, decision.lifetime)
+        scope = " ".join(str(entry) for entry in granted)
+        # On GET the answer has no `scope`: Distribution's token protocol knows none.
+        size = 2 * len(token.raw) + (len(scope) if request.grant_type else 0)
+        if size > MAX_ANSWER_BYTES - _ANSWER_FRAME_BYTES:
+            raise invalid_request("the answer would be larger than clients read: ask for fewer repositories at once")
         self._audit(_granted(request, proof, audience, scopes, decision, granted, token))
-        return TokenResponse(token, " ".join(str(entry) for entry in granted))
+        return TokenResponse(token, scope)
 
     def _audience(self, service: str) -> Audience:
         name = service or self._options.default_audience

@@ -17,6 +17,9 @@ class ClientIp:
         if address is None or not self._is_trusted(address):
             return None if address is None else str(address)
         hops = b",".join(forwarded_for).decode("latin-1").split(",") if forwarded_for else []
+        # A trusted proxy that names nobody (a health check, or it does not forward addresses) is not the client.
+        if not hops:
+            return None
         for hop in reversed(hops):
             address = _parse(hop.strip())
             if address is None:

@@ -7,10 +7,11 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 Check = Callable[[], str | None]
-"""A problem in words, or None. It must be cheap and hold no secret: the answer is public."""
+"""A problem in words, or None. It must be cheap."""
 
 
-def router(checks: Sequence[tuple[str, Check]]) -> APIRouter:
+def router(checks: Sequence[tuple[str, Check]], *, show_details: bool) -> APIRouter:
+    """`show_details` gives the problems' texts, which name files and lines: for a private listener only."""
     routes = APIRouter()
 
     @routes.api_route("/healthz", methods=["GET", "HEAD"])
@@ -21,7 +22,8 @@ def router(checks: Sequence[tuple[str, Check]]) -> APIRouter:
     async def readyz() -> Response:
         problems = {name: problem for name, check in checks if (problem := check()) is not None}
         if problems:
-            return _answer(503, {"status": "not ready", "problems": problems})
+            shown: object = problems if show_details else sorted(problems)
+            return _answer(503, {"status": "not ready", "problems": shown})
         return _answer(200, {"status": "ready"})
 
     return routes

@@ -21,9 +21,6 @@ MAX_QUERY_BYTES = 32 * 1024
 """A mirror asks for 300 repositories in one GET, about 57 bytes each."""
 
 MAX_FORM_BYTES = 64 * 1024
-MAX_ANSWER_BYTES = 64 * 1024
-"""What go-containerregistry reads of an answer, in which the token stands twice."""
-
 _MAX_CLIENT_ID_LENGTH = 128
 _FORM = b"application/x-www-form-urlencoded"
 _ALLOW = "GET, POST"
@@ -60,34 +57,39 @@ class TokenEndpoint:
         method: str = scope["method"]
         if method not in ("GET", "POST"):
             raise invalid_request("only GET and POST are answered here", 405)
+        source_ip = self._source_ip(scope)
+        try:
+            request = await self._parse(scope, receive, method, source_ip)
+        except OAuthError as error:
+            self._handler.refuse(TokenRequest(source_ip=source_ip), error)
+            raise
+        return self._render(await self._handler.handle(request), method)
+
+    def _source_ip(self, scope: Scope) -> str | None:
+        client: tuple[str, int] | None = scope.get("client")
+        forwarded_for = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        return self._client_ip.resolve(client[0] if client else None, forwarded_for)
+
+    async def _parse(self, scope: Scope, receive: Receive, method: str, source_ip: str | None) -> TokenRequest:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
         query: bytes = scope["query_string"]
         if len(query) > MAX_QUERY_BYTES:
             raise invalid_request(f"the query is longer than {MAX_QUERY_BYTES} bytes", 414)
-        request = await self._parse(scope, receive, method, query)
-        return self._render(await self._handler.handle(request), method)
-
-    async def _parse(self, scope: Scope, receive: Receive, method: str, query: bytes) -> TokenRequest:
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
         given = parse_authorization([value for name, value in headers if name == b"authorization"])
+        grant_type, credentials = "", given
         if method == "GET":
             values = parameters.parse(query)
-            grant_type, credentials = "", given
         else:
             values = parameters.parse(query, await _read_form(headers, receive))
             grant_type = values.get("grant_type")
-            if not grant_type:
-                raise invalid_request("grant_type is missing")
-            credentials = _form_credentials(values, given)
-        client: tuple[str, int] | None = scope.get("client")
+            credentials = _form_credentials(values, parameters.parse(query), given)
         return TokenRequest(
             grant_type=grant_type,
             service=values.get("service"),
             scopes=values.scopes,
             credentials=credentials,
             client_id=_printable(values.get("client_id")),
-            source_ip=self._client_ip.resolve(
-                client[0] if client else None, [value for name, value in headers if name == b"x-forwarded-for"]
-            ),
+            source_ip=source_ip,
         )
 
     def _render(self, response: TokenResponse, method: str) -> tuple[int, errors.Headers, bytes]:
@@ -103,8 +105,6 @@ class TokenEndpoint:
         if method == "POST":
             answer["scope"] = response.scope
         body = orjson.dumps(answer)
-        if len(body) > MAX_ANSWER_BYTES:
-            raise invalid_request("the answer would be larger than clients read: ask for fewer repositories at once")
         length = str(len(body)).encode("ascii")
         headers = [(b"content-type", b"application/json"), (b"content-length", length), *errors.NO_STORE]
         return 200, headers, body
@@ -131,8 +131,15 @@ async def _read_form(headers: list[tuple[bytes, bytes]], receive: Receive) -> by
             return bytes(body)
 
 
-def _form_credentials(values: parameters.Parameters, given: Credentials | None) -> Credentials | None:
+def _form_credentials(
+    values: parameters.Parameters, query: parameters.Parameters, given: Credentials | None
+) -> Credentials | None:
     """Name and password of the form. Basic beside them must say the same (RFC 6749 2.3: one method a request)."""
+    if not values.get("grant_type"):
+        raise invalid_request("grant_type is missing")
+    if query.get("username") or query.get("password"):
+        # RFC 6749 section 2.3.1: URLs end up in logs.
+        raise invalid_request("credentials belong into the form, not into the query")
     name, secret = values.get("username"), values.get("password")
     stated = Credentials(name, secret) if name or secret else None
     if given is not None and given != stated:

@@ -62,7 +62,7 @@ class Issuer:
         self._issuer = issuer
         self._clock = clock
         self._new_token_id = new_token_id
-        self._headers: dict[tuple[str, Profile], str] = {}
+        self._headers: dict[tuple[int, Profile], str] = {}
 
     def issue(self, subject: str, audience: Audience, access: Iterable[Access], lifetime: int) -> IssuedToken:
         """Sign one token. The lifetime is cut to what is left of the signing certificate.
@@ -101,11 +101,12 @@ class Issuer:
         return key
 
     def _header(self, key: SigningKey, profile: Profile) -> str:
-        """The encoded header, made once for a key and a profile: with `x5c` it is most of the token."""
-        cached = self._headers.get((key.key_id, profile))
+        """The encoded header, made once for a certificate and a profile: with `x5c` it is most of the token."""
+        serial = key.certificate.serial_number
+        cached = self._headers.get((serial, profile))
         if cached is None:
             cached = _segment(orjson.dumps(header(key, profile)))
-            self._headers[key.key_id, profile] = cached
+            self._headers[serial, profile] = cached
         return cached
 
 

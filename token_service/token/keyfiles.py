@@ -50,7 +50,7 @@ class _Leaf(TypedDict):
     retires_at: int
 
 
-_SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+_SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
 
 
 def generate(folder: Path, algorithm: Algorithm, now: int) -> KeyRing:
@@ -210,8 +210,11 @@ def _read_private(path: Path) -> PrivateKey:
     except OSError as error:
         raise LoadError(str(path), f"cannot be read: {error.strerror}", "check its owner and mode") from None
     with file:
-        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+        status = os.fstat(file.fileno())
+        if stat.S_IMODE(status.st_mode) & 0o077:
             raise LoadError(str(path), "can be read by others than its owner", f"run `chmod 600 {path}`")
+        if status.st_uid not in (os.geteuid(), 0):
+            raise LoadError(str(path), "belongs to another user", f"run `chown {os.geteuid()} {path}`")
         try:
             key = serialization.load_pem_private_key(file.read(), password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
