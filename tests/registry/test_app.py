@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.registry.conftest import ISSUER, REALM, SERVICE, MakeRegistry, Registry
+from tests.registry.conftest import ISSUER, REALM, SERVICE, MakeRegistry, Registry, sign
 from token_service.registry import CachingVerifier, RegistryOptions, build_registry, log_audit_line
+
+
+@pytest.mark.parametrize("path", ["/v2/", "/v2"])
+def test_whoever_has_a_token_learns_the_version(registry: Registry, path: str) -> None:
+    """docker login ends here: with a token that grants nothing, and never without one, so that it learns the realm."""
+    answer = registry.call("GET", path, token=sign(""))
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert registry.call("GET", path, token="").status_code == 401
 
 
 def test_health_is_told_to_anybody(registry: Registry) -> None:
