@@ -54,6 +54,8 @@ BAD: list[tuple[str, list[bytes], int]] = [
     ("the scheme alone", [b"Basic"], 401),
     ("the scheme and a space", [b"Basic "], 401),
     ("no scheme", [b64encode(b"alice:CANARY")], 401),
+    # An expression that trims both ends took 2.6 s for this one.
+    ("thirty thousand spaces inside", [b"Basic a" + b" " * 30_000 + b"b"], 401),
     ("a space before", [b" " + basic("alice", "CANARY")], 401),
     ("another scheme that begins alike", [b"Basics " + b64encode(b"alice:CANARY")], 401),
     ("a colon after the scheme", [b"Basic: " + b64encode(b"alice:CANARY")], 401),

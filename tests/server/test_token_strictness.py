@@ -385,3 +385,27 @@ def test_a_client_that_leaves_before_its_form_is_whole_is_not_answered(house: Ho
 
     asyncio.run(leave())
     assert sent == []
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status"),
+    [
+        ("", [("authorization", "Bearer abc")], 401),
+        ("service=a&service=b", [AS_ALICE], 400),
+        ("scope=%ff", [AS_ALICE], 400),
+        (f"scope={'x' * MAX_QUERY_BYTES}", [AS_ALICE], 414),
+    ],
+)
+def test_a_request_too_malformed_to_be_handled_is_one_audit_line_too(
+    own_house: House, query: str, headers: list[tuple[str, str]], status: int
+) -> None:
+    assert own_house.get(query, headers).status == status
+    (line,) = own_house.audit_lines
+    assert (line["outcome"], line["status"], line["subject"]) == ("refused", status, "")
+
+
+def test_credentials_in_the_url_are_refused(house: House) -> None:
+    body = "&".join(f"{key}={quote(value)}" for key, value in form() if key not in ("username", "password"))
+    answer = house.post(body, query=b"username=alice&password=CANARY")
+    assert refused(answer, 400) == "credentials belong into the form, not into the query"
+    assert b"CANARY" not in answer.body
