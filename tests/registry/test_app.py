@@ -11,7 +11,7 @@ from token_service.registry import CachingVerifier, RegistryOptions, build_regis
 
 @pytest.mark.parametrize("path", ["/v2/", "/v2"])
 def test_whoever_has_a_token_learns_the_version(registry: Registry, path: str) -> None:
-    """docker login ends here: with a token that grants nothing, and never without one, so that it learns the realm."""
+    """docker login ends here, with a token that grants nothing; without one, docker learns the realm from the 401."""
     answer = registry.call("GET", path, token=sign(""))
     assert (answer.status_code, answer.json()) == (200, {})
     assert registry.call("GET", path, token="").status_code == 401
