@@ -1,4 +1,5 @@
 import os
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -81,6 +82,35 @@ def test_who_opened_the_file_before_it_became_a_blob_may_not_write_to_it(
     with pytest.raises(RegistryError, match="404"), open_upload(repository, upload_id, "alice") as loser:
         loser.append(b"junk")
     assert layout.content(digest_of(b"abc")).read_bytes() == b"abc"
+
+
+def test_undoing_and_closing_wait_for_a_thread_that_writes(
+    repository: Repository, upload_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that stops cancels the request, not the thread."""
+    begun, go_on = threading.Event(), threading.Event()
+    real_write = os.write
+
+    def slow_write(descriptor: int, content: memoryview) -> int:
+        begun.set()
+        assert go_on.wait(10)
+        return real_write(descriptor, content)
+
+    monkeypatch.setattr("token_service.registry.sessions.os.write", slow_write)
+    with open_upload(repository, upload_id, "alice") as upload:
+        writer = threading.Thread(target=upload.append, args=(b"late",))
+        writer.start()
+        assert begun.wait(10)
+        undoing = threading.Thread(target=upload.truncate, args=(0,))
+        undoing.start()
+        undoing.join(0.05)
+        assert undoing.is_alive()
+        go_on.set()
+        undoing.join(10)
+        writer.join(10)
+    assert upload_size(repository, upload_id, "alice") == 0
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        upload.append(b"later still")
 
 
 @pytest.mark.parametrize("subject", ["bob", "", "alice ", "\ud800"])

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +24,17 @@ _READ_BYTES = 1024 * 1024
 
 
 class Upload:
-    """An upload that this request alone may write to."""
+    """An upload that this request alone may write to.
+
+    When a server stops, it cancels requests but not their threads: one may still be writing, or begin to, while the
+    request is already undoing and closing. So these wait for it, and nothing is written once the file is closed,
+    when its descriptor may be another file's.
+    """
 
     def __init__(self, folder: Path, descriptor: int) -> None:
         self._folder = folder
         self._descriptor = descriptor
+        self._writing = threading.Lock()
 
     @property
     def size(self) -> int:
@@ -35,11 +42,18 @@ class Upload:
 
     def append(self, content: bytes) -> None:
         rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        with self._writing:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
 
     def truncate(self, size: int) -> None:
-        os.ftruncate(self._descriptor, size)
+        with self._writing:
+            os.ftruncate(self._descriptor, size)
+
+    def close(self) -> None:
+        with self._writing:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
     def digests(self, algorithm: str) -> tuple[Digest, Digest]:
         """What the bytes are: under the canonical algorithm, and under the one that the client uses."""
@@ -91,11 +105,12 @@ def open_upload(repository: Repository, upload_id: str, subject: str) -> Iterato
         descriptor = os.open(folder / "data", os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         raise errors.upload_unknown() from None
+    upload = Upload(folder, descriptor)
     try:
         _lock(descriptor, folder / "data")
-        yield Upload(folder, descriptor)
+        yield upload
     finally:
-        os.close(descriptor)
+        upload.close()
 
 
 def upload_size(repository: Repository, upload_id: str, subject: str) -> int:
