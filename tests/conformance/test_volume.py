@@ -66,9 +66,9 @@ class Distribution:
         assert answer.status_code == 201, answer.text
         return content
 
-    def garbage_collect(self) -> str:
+    def garbage_collect(self, *options: str) -> str:
         done = subprocess.run(
-            [self.program, "garbage-collect", "--dry-run", self.config],
+            [self.program, "garbage-collect", *options, self.config],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -185,7 +185,7 @@ def test_what_we_wrote_is_served_by_distribution(distribution: Distribution, our
 
 def _check_collector(distribution: Distribution, contents: dict[str, bytes], layer: str) -> None:
     """The collector walks the volume, and takes nothing away that is referred to by sha256 digests."""
-    said = distribution.garbage_collect()
+    said = distribution.garbage_collect("--dry-run")
     assert NAME in said
     kept = {layer, *(str(digest_of(content)) for content in (b"{}", *contents.values()))}
     condemned = set(re.findall(r"blob eligible for deletion: (sha256:[0-9a-f]{64})", said))
@@ -194,6 +194,20 @@ def _check_collector(distribution: Distribution, contents: dict[str, bytes], lay
     assert kept <= marked
     # What is only referred to by another digest it would remove: docs/registry.md warns of it.
     assert str(digest_of(LAYER + b"!")) in condemned
+
+
+def test_after_distribution_s_collector_we_serve_what_is_left(distribution: Distribution, ours: Registry) -> None:
+    kept, gone = ours.push_image("kept"), ours.push_image("gone", annotations={"a": "b"})
+    garbage = ours.push_blob(b"garbage")
+    assert ours.call("DELETE", f"/v2/{NAME}/manifests/{gone}").status_code == 202
+    distribution.garbage_collect()
+    contents = {path.parent.name for path in ours.volume.glob("blobs/sha256/*/*/data")}
+    assert contents == {digest[7:] for digest in (kept, str(digest_of(b"{}")), str(digest_of(b"layer")))}
+    assert ours.call("GET", f"/v2/{NAME}/manifests/kept").headers["docker-content-digest"] == kept
+    for digest, status in ((digest_of(b"{}"), 200), (garbage, 404)):
+        assert ours.call("GET", f"/v2/{NAME}/blobs/{digest}").status_code == status
+    assert ours.push_blob(b"garbage") == garbage
+    assert ours.call("GET", f"/v2/{NAME}/blobs/{garbage}").content == b"garbage"
 
 
 def test_schema_1_pushed_to_an_old_registry_is_served_by_us(
