@@ -64,8 +64,8 @@ def _actions(policy: CompiledPolicy, kind: str) -> list[str]:
 
 def _reach(rules: list[Rule], request: Request, kind: str, action: str) -> Reach:
     speaking = [rule for rule in rules if rule.covers(kind, action)]
-    allows = [one for rule in speaking if rule.effect is Effect.ALLOW for one in _filled(rule, kind, request)]
-    denies = [one for rule in speaking if rule.effect is Effect.DENY for one in _filled(rule, kind, request)]
+    allows = [one for rule in speaking if rule.effect is Effect.ALLOW for one in filled(rule, kind, request)]
+    denies = [one for rule in speaking if rule.effect is Effect.DENY for one in filled(rule, kind, request)]
     names = resource_names([one.resource.pattern for one in (*allows, *denies)])
     denied = [one.resource.pattern for one in denies]
     left = [one for one in allows if outside([one.resource.pattern], denied, names) is not None]
@@ -74,7 +74,7 @@ def _reach(rules: list[Rule], request: Request, kind: str, action: str) -> Reach
     return Reach(kind, action, tuple(left), tuple(but))
 
 
-def _filled(rule: Rule, kind: str, request: Request) -> Iterator[Filled]:
+def filled(rule: Rule, kind: str, request: Request) -> Iterator[Filled]:
     for resource in rule.resources:
         if resource.type == kind:
             for values in _values(resource.pattern, request):

@@ -60,9 +60,14 @@ def reaches_nothing(rule: Rule, groups: Groups) -> bool:
     return is_covered(rule, None, (), groups)
 
 
+def split(term: Term) -> tuple[Term, ...]:
+    """The term by kind: `authenticated` is users, service accounts and workloads."""
+    return _SPLIT.get(term.who, (term,))
+
+
 def meant(rule: Rule, groups: Groups) -> Iterator[Term]:
     """For whom the rule is, split by kind, without those terms that `except` covers whole."""
-    for term in dict.fromkeys(part for whole in rule.principals for part in _SPLIT.get(whole.who, (whole,))):
+    for term in dict.fromkeys(part for whole in rule.principals for part in split(whole)):
         if not is_within(term, rule.exceptions, groups):
             yield term
 
@@ -75,7 +80,7 @@ def _is_atom_covered(
         for other in others
         for candidate in other.resources
         if candidate.type == resource.type
-        and _may_meet(candidate.pattern, resource.pattern)
+        and may_meet(candidate.pattern, resource.pattern)
         and _speaks(other, resource.type, action)
         and implies(rule.when, other.when)
         and _reaches(other, term, rule.exceptions, groups)
@@ -89,7 +94,7 @@ def _speaks(other: Rule, kind: str, action: str) -> bool:
     return other.covers(kind, action)
 
 
-def _may_meet(one: Pattern, other: Pattern) -> bool:
+def may_meet(one: Pattern, other: Pattern) -> bool:
     """Quick: patterns that begin with different literal segments have no name in common."""
     first, second = one[0], other[0]
     return not (isinstance(first, Literal) and isinstance(second, Literal) and first.text != second.text)
@@ -166,7 +171,7 @@ def _shapes(number: int, patterns: list[Pattern]) -> list[str]:
 def is_within(term: Term, terms: Iterable[Term], groups: Groups) -> bool:
     """Whether everybody whom `term` means is meant by one of `terms`, too."""
     terms = tuple(terms)
-    return all(_is_part_within(part, terms, groups) for part in _SPLIT.get(term.who, (term,)))
+    return all(_is_part_within(part, terms, groups) for part in split(term))
 
 
 def _is_part_within(part: Term, terms: tuple[Term, ...], groups: Groups) -> bool:
@@ -201,7 +206,7 @@ def _groups_of(part: Term, groups: Groups) -> list[Term]:
 
 def are_apart(one: Term, other: Term) -> bool:
     """Whether nobody can be meant by both. Groups may come to anybody who is logged in."""
-    return all(_are_parts_apart(a, b) for a in _SPLIT.get(one.who, (one,)) for b in _SPLIT.get(other.who, (other,)))
+    return all(_are_parts_apart(a, b) for a in split(one) for b in split(other))
 
 
 def _are_parts_apart(one: Term, other: Term) -> bool:
