@@ -140,6 +140,17 @@ def test_missing_references_are_named(registry: Registry, document: dict[str, ob
     assert registry.call("GET", PATH + "v1").status_code == 404
 
 
+def test_a_link_whose_bytes_a_collector_removed_is_no_reference(
+    registry: Registry, document: dict[str, object]
+) -> None:
+    child = registry.push_image()
+    for content in registry.volume.glob("blobs/sha256/*/*/data"):
+        content.unlink()
+    for what in (document, index(child)):
+        answer = registry.push(what, "v1")
+        assert (answer.status_code, code(answer)) == (400, "MANIFEST_BLOB_UNKNOWN")
+
+
 def test_a_missing_subject_is_no_reference(registry: Registry, document: dict[str, object]) -> None:
     subject = str(digest_of(b"later"))
     answer = registry.push(document | {"subject": descriptor(subject)}, "v1")

@@ -106,6 +106,11 @@ class Layout:
         """The file that holds the bytes of a digest that a link gave."""
         return self.root / "blobs" / stored.algorithm / stored.encoded[:2] / stored.encoded / "data"
 
+    def find(self, links: LinkFolder, digest: Digest) -> Digest | None:
+        """What `links.resolve` gives, where the bytes are there, too: a collector may have left a link behind."""
+        stored = links.resolve(digest)
+        return stored if stored is not None and self.content(stored).exists() else None
+
     def add_bytes(self, content: bytes) -> Digest:
         stored = digest_of(content, CANONICAL)
         write_file(self.content(stored), content)

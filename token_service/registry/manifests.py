@@ -17,7 +17,7 @@ from token_service.registry.blobs import content_headers, is_known
 from token_service.registry.call import Call
 from token_service.registry.digest import Digest, digest_of
 from token_service.registry.document import Document, DocumentError, read_document, stored_media_type
-from token_service.registry.layout import Repository, names_in, remove_file, write_file
+from token_service.registry.layout import Layout, Repository, names_in, remove_file, write_file
 from token_service.registry.referrers import add_referrer, remove_referrer
 
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
@@ -108,7 +108,7 @@ def _store(call: Call, content: bytes, tags: tuple[str, ...]) -> Response:
         raise errors.manifest_invalid(str(error)) from error
     repository = call.repository
     with repository.locked():
-        _check_references(repository, document)
+        _check_references(call.layout, repository, document)
         stored = call.layout.add_bytes(content)
         repository.manifests.add(stored, wanted)
         if document.subject is not None:
@@ -120,13 +120,14 @@ def _store(call: Call, content: bytes, tags: tuple[str, ...]) -> Response:
     return _created(call, document, wanted, tags if call.query.all("tag") else ())
 
 
-def _check_references(repository: Repository, document: Document) -> None:
-    missing = [str(digest) for digest in document.blobs if repository.layers.resolve(digest) is None]
+def _check_references(layout: Layout, repository: Repository, document: Document) -> None:
+    layers, manifests = repository.layers, repository.manifests
+    missing = [str(digest) for digest in document.blobs if layout.find(layers, digest) is None]
     # An index may list blobs, too: BuildKit's cache does, and Distribution lets it.
     missing += [
         str(digest)
         for digest in document.children
-        if repository.manifests.resolve(digest) is None and repository.layers.resolve(digest) is None
+        if layout.find(manifests, digest) is None and layout.find(layers, digest) is None
     ]
     if missing:
         raise errors.references_unknown(missing)

@@ -74,8 +74,8 @@ def _mount(call: Call) -> Digest | None:
     Without `from` the registry would have to search repositories that the token may not read: left out on purpose.
     """
     source, digest = mount_source(call.query), parse_digest(call.query.one("mount") or "")
-    stored = call.layout.repository(source).layers.resolve(digest) if source and digest else None
-    if stored is None or digest is None or not call.layout.content(stored).exists():
+    stored = call.layout.find(call.layout.repository(source).layers, digest) if source and digest else None
+    if stored is None or digest is None:
         return None
     call.repository.layers.add(stored, digest)
     return digest
