@@ -1,0 +1,108 @@
+"""Differences between policies: every one that is told is real, and changed decisions are told."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.policy import build, generate
+from tests.policy.build import CONTEXT, policy, user
+from token_service.policy.decide import decide
+from token_service.policy.diff import UNNAMED_ACTION, Logged, diff, replay
+from token_service.policy.index import compile_policy
+from token_service.policy.rule import REPOSITORY_ACTIONS
+from token_service.scope import Scope, parse_scopes
+
+OLD = """
+groups: {ops: [rita]}
+rules:
+- {id: own, allow: [pull, push], principals: ["user:*"], resources: ["repository:{principal}/**"]}
+- {id: team, allow: [pull], principals: ["group:dev"], resources: ["repository:team/**"]}
+- {id: frozen, deny: [push], principals: [anyone], except: ["group:ops"], resources: ["repository:prod/**"]}
+- {id: prod, allow: [push], principals: ["group:dev"], resources: ["repository:prod/**"]}
+"""
+CHANGES: list[tuple[str, str, list[str]]] = [
+    ("", "", []),
+    ('["repository:team/**"]', '["repository:team/**", "repository:team"]',
+     ["gained: pull on repository:team for group:dev"]),
+    ("allow: [pull], principals", "allow: [pull, push], principals",
+     ["gained: push on repository:team/** for group:dev"]),
+    ("team/**", "team/*", ["lost: pull on repository:team/** for group:dev"]),
+    (', except: ["group:ops"]', "",
+     [f"lost: push on repository:prod/** for {kind}:**" for kind in ("service-account", "user", "workload")]),
+    ("deny: [push], principals: [anyone]", "deny: [push], principals: [anonymous]",
+     [f"gained: push on repository:prod/** for {kind}:**" for kind in ("service-account", "user", "workload")]),
+    ("ops: [rita]", "ops: [rita, prod]", ["gained: push on repository:prod/** for user:prod"]),
+    ("ops: [rita]", "ops: []", ["lost: push on repository:prod/** for user:rita"]),
+    ("id: team", "id: other", []),
+    ('["repository:team/**"]', '["repository:team/*", "repository:team/*/**"]', []),
+    ("id: prod, allow: [push]", "id: prod, mode: audit, allow: [push]",
+     ["lost: push on repository:prod/** for group:dev"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "instead", "expected"), CHANGES)
+def test_changes(text: str, instead: str, expected: list[str]) -> None:
+    found = [str(change) for change in diff(policy(OLD), policy(OLD.replace(text, instead)), CONTEXT.now)]
+    assert [line.split(",")[0] for line in found] == expected, found
+    back = [str(change) for change in diff(policy(OLD.replace(text, instead)), policy(OLD), CONTEXT.now)]
+    turned = {"gained": "lost", "lost": "gained"}
+    assert [line.split(",")[0] for line in back] == [
+        turned[one.split(":")[0]] + one[one.index(":") :] for one in expected
+    ]
+
+
+def test_a_change_is_told_with_an_example() -> None:
+    new = OLD.replace("allow: [pull], principals", "allow: [pull, push], principals")
+    (change,) = diff(policy(OLD), policy(new), CONTEXT.now)
+    assert str(change) == (
+        "gained: push on repository:team/** for group:dev, as user:zq0 on repository:team/0 (rule team, p.yaml:6)"
+    )
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32))
+def test_what_is_told_is_so_and_what_is_so_is_told(seed: int) -> None:
+    rng = random.Random(seed)
+    rules, groups = generate.document(rng)[:6], generate.groups(rng)
+    old = build.document_policy(rules, groups)
+    extra = generate.rule(rng, 99)
+    kept = [rule for rule in rules if rng.random() < 0.8]
+    new = build.document_policy([*kept, extra], groups)
+    changes = diff(old, new, generate.TIMES[1])
+    for change in changes:
+        scope = Scope(change.resource.type, change.name, (change.action,))
+        before, after = (decide(p, change.principal, [scope], change.context) for p in (old, new))
+        assert bool(before.access) is not change.gained
+        assert bool(after.access) is change.gained
+    named = {action for rule in (*old.rules, *new.rules) for action in rule.actions} | REPOSITORY_ACTIONS
+    told = {(change.gained, change.resource.type, change.action) for change in changes}
+    for _ in range(30):
+        who = generate.principal(rng)
+        scopes = build.to_scopes(generate.scopes(rng, [*rules, extra], who))
+        context = build.to_context(generate.context(rng))
+        for scope in scopes:
+            for action in set(scope.actions) - {"*"}:
+                one = [Scope(scope.type, scope.name, (action,))]
+                before, after = (decide(p, build.to_principal(who), one, context) for p in (old, new))
+                if before.access != after.access:
+                    word = action if action in named else UNNAMED_ACTION
+                    assert (bool(after.access), scope.type, word) in told, (who, scope, context)
+
+
+def test_equal_policies_do_not_differ() -> None:
+    assert diff(policy(OLD), policy(OLD), 0) == ()
+    assert diff(compile_policy(()), compile_policy(()), 0) == ()
+
+
+def test_a_log_is_replayed() -> None:
+    new = policy(OLD.replace("team/**", "team/*"))
+    requests = [
+        Logged(user("dan", "dev"), parse_scopes([scopes]), CONTEXT)
+        for scopes in ("repository:team/a:pull", "repository:team/a/b:pull,push repository:dan/x:pull")
+    ]
+    (changed,) = replay(policy(OLD), new, requests)
+    assert changed.request is requests[1]
+    assert changed.lost == {("repository", "team/a/b", "pull")}
+    assert changed.gained == frozenset()
