@@ -7,7 +7,10 @@ only a decision (`policy/decide.py`) or a verified token (`token/verifier.py`) b
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from token_service.tag_rules import NO_TAG_RULES, TagRules, from_meta, to_meta, union
+from token_service import name_filter as filters
+from token_service import tag_rules as tags
+from token_service.name_filter import NameFilter
+from token_service.tag_rules import NO_TAG_RULES, TagRules
 
 ANY_ACTION = "*"
 
@@ -16,7 +19,8 @@ ANY_ACTION = "*"
 class Access:
     """Actions on one resource. `actions` are sorted and without doubles; empty means nothing is granted.
 
-    `tag_rules` limit the actions to some tags, at registries that read them; they add up where entries are merged.
+    `tag_rules` limit the actions to some tags, and `name_filter` a listing to some names, at registries that read
+    them. Limits add up where entries are merged.
     """
 
     type: str
@@ -24,6 +28,7 @@ class Access:
     actions: tuple[str, ...]
     resource_class: str = ""
     tag_rules: TagRules = NO_TAG_RULES
+    name_filter: NameFilter | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "actions", tuple(sorted(set(self.actions))))
@@ -51,7 +56,8 @@ def _merged(same: list[Access]) -> Access:
         first.name,
         tuple(actions),
         first.resource_class,
-        union(entry.tag_rules for entry in same),
+        tags.union(entry.tag_rules for entry in same),
+        next((entry.name_filter for entry in same if entry.name_filter is not None), None),
     )
 
 
@@ -94,8 +100,11 @@ def to_claim(entries: Iterable[Access]) -> list[dict[str, object]]:
         item: dict[str, object] = {"type": entry.type, "name": entry.name, "actions": list(entry.actions)}
         if entry.resource_class:
             item["class"] = entry.resource_class
-        if entry.tag_rules:
-            item["meta"] = to_meta(entry.tag_rules)
+        meta = tags.to_meta(entry.tag_rules)
+        if entry.name_filter is not None:
+            meta |= entry.name_filter.to_meta()
+        if meta:
+            item["meta"] = meta
         claim.append(item)
     return claim
 
@@ -120,4 +129,5 @@ def _entry(item: object) -> Access:
         actions = []
     if not isinstance(actions, list) or not all(isinstance(action, str) for action in actions):
         raise ValueError("access entry whose actions are not a list of strings")
-    return Access(kind, name, tuple(actions), resource_class, from_meta(item.get("meta")))
+    meta = item.get("meta")
+    return Access(kind, name, tuple(actions), resource_class, tags.from_meta(meta), filters.from_meta(meta))

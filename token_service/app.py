@@ -187,7 +187,10 @@ def _server(app: ASGIApp, listen: config.Listen, limits: Limits) -> uvicorn.Conf
 
 
 def _audiences(settings: config.Settings, keyring: KeyRing) -> dict[str, Audience]:
-    audiences = {service.name: Audience(service.name, Profile(service.profile)) for service in settings.services}
+    audiences = {
+        service.name: Audience(service.name, Profile(service.profile), service.filters_catalogue)
+        for service in settings.services
+    }
     for audience in audiences.values():
         if audience.profile is Profile.ZOT and audience.name not in keyring.fixed:
             raise LoadError(

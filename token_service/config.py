@@ -154,6 +154,11 @@ class Service(_Section):
     profile: Literal["distribution", "distribution-jwks", "distribution-2-kid", "zot"] = Field(
         "distribution", description="Which token header the registry accepts; see `docs/reference/profiles.md`."
     )
+    filters_catalogue: bool = Field(
+        False,
+        description="Say that the registry lists only what a token's `name_filter` shows, as the reference registry "
+        "does. Rules with `filter` count for such services only.",
+    )
 
 
 class HtpasswdAuthenticator(_Section):

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from tests.policy import build, generate, reference
 from tests.policy.build import CONTEXT, ask, granted, policy, user
 from token_service.access import Access, merge
+from token_service.errors import LoadError
+from token_service.name_filter import NameFilter
 from token_service.policy.decide import Context, Decision, combine, decide
 from token_service.policy.index import compile_policy
 from token_service.policy.rule import Effect, Mode, Rule, Term, Who
 from token_service.principal import ANONYMOUS, Kind, Principal
 from token_service.scope import Scope
+from token_service.tag_rules import NO_TAG_RULES, TagRules
 
 # --- combining, with rules that all match ------------------------------------------------------------------------
 
@@ -51,7 +54,8 @@ COMBINED: list[tuple[list[Rule], bool, tuple[str, ...], tuple[str, ...], int | N
 def test_combining(
     rules: list[Rule], allowed: bool, ids: tuple[str, ...], audit: tuple[str, ...], lifetime: int | None
 ) -> None:
-    verdict, found = combine(rules, "repository", "x", "pull")
+    verdict, allows = combine(rules, "repository", "x", "pull")
+    found = min((rule.lifetime for rule in allows if rule.lifetime), default=None) if verdict.allowed else None
     assert (verdict.allowed, verdict.rules, verdict.audit, found) == (allowed, ids, audit, lifetime)
     assert combine(rules, "repository", "x", "push")[0].rules == ()
 
@@ -359,3 +363,90 @@ def test_it_is_total(seed: int, principal: Principal, scopes: list[Scope], sourc
 def test_decisions_are_equal_for_equal_input() -> None:
     compiled = policy(TWO_SIDES.replace("DENIED", "push"))
     assert ask(compiled, "alice", "repository:a:*") == ask(compiled, "alice", "repository:a:*", context=CONTEXT)
+
+
+# --- limits that travel in the token -------------------------------------------------------------------------------
+
+LIMITED = """\
+version: 1
+rules:
+  - id: dev
+    allow: [pull, push]
+    principals: ["group:dev"]
+    resources: ["repository:team/**"]
+    tags: {push: ["v*"], immutable: ["r?"]}
+  - id: more
+    allow: [push, delete]
+    principals: ["user:alice"]
+    resources: ["repository:team/**"]
+    tags: {delete: ["*"]}
+  - id: secret
+    deny: [pull]
+    principals: [authenticated]
+    resources: ["repository:team/secret/**"]
+  - id: own
+    allow: [pull]
+    principals: ["user:*"]
+    resources: ["repository:{principal}/**"]
+  - id: list
+    allow: ["*"]
+    principals: [authenticated]
+    resources: ["registry:catalog"]
+    filter: pull
+  - id: list-all
+    allow: ["*"]
+    principals: ["user:root"]
+    resources: ["registry:catalog"]
+"""
+
+
+def test_limits_on_tags_are_those_of_the_determining_rules_and_add_up() -> None:
+    compiled = policy(LIMITED)
+    (dev,) = ask(compiled, user("bob", "dev"), "repository:team/app:pull,push").access
+    assert dev.tag_rules == TagRules(push=("v*",), immutable=("r?",))
+    (both,) = ask(compiled, user("alice", "dev"), "repository:team/app:pull,push,delete").access
+    assert both.tag_rules == TagRules(push=("v*",), delete=("*",), immutable=("r?",))
+    (own,) = ask(compiled, user("bob", "dev"), "repository:bob/app:pull").access
+    assert own.tag_rules == NO_TAG_RULES
+
+
+def test_a_filtered_catalogue_shows_what_may_be_pulled_and_only_where_it_is_enforced() -> None:
+    compiled = policy(LIMITED)
+    here = replace(CONTEXT, filters_catalogue=True)
+    (access,) = ask(compiled, user("alice", "dev"), "registry:catalog:*", context=here).access
+    assert access.actions == ("*",)
+    assert access.name_filter == NameFilter(("alice/**", "team/**"), ("team/secret/**",))
+    assert granted(compiled, user("alice", "dev"), "registry:catalog:*") == []
+
+
+def test_a_rule_without_filter_opens_the_whole_catalogue_everywhere() -> None:
+    compiled = policy(LIMITED)
+    for context in (CONTEXT, replace(CONTEXT, filters_catalogue=True)):
+        (access,) = ask(compiled, user("root"), "registry:catalog:*", context=context).access
+        assert access.name_filter is None
+
+
+def test_a_catalogue_shows_exactly_what_a_pull_would_be_granted() -> None:
+    compiled = policy(LIMITED)
+    who, here = user("alice", "dev"), replace(CONTEXT, filters_catalogue=True)
+    (access,) = ask(compiled, who, "registry:catalog:*", context=here).access
+    assert access.name_filter is not None
+    for name in ("team/a", "team/secret/a", "team", "alice/x/y", "alice", "bob/x", "team/secret"):
+        assert access.name_filter.shows(name) == bool(granted(compiled, who, f"repository:{name}:pull", context=here))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        (LIMITED.replace('["v*"]', '["v["]'), 7, "no pattern of tags"),
+        (LIMITED.replace("tags: {delete", "tags: {remove"), 12, "remove"),
+        (LIMITED.replace("    filter: pull", "    filter: push"), 25, "does not exist"),
+        (LIMITED.replace('registry:catalog"]\n    filter', 'repository:a"]\n    filter'), 25, "filter is for rules"),
+        (LIMITED + "    tags: {push: [v]}\n", 30, "tags are for rules"),
+    ],
+)
+def test_limits_in_the_wrong_place_are_refused(text: str, line: int, problem: str) -> None:
+    with pytest.raises(LoadError) as caught:
+        policy(text)
+    assert caught.value.place.endswith(f":{line}")
+    assert problem in caught.value.problem

@@ -84,7 +84,7 @@ def _run_demo(
             "issuer": addresses.issuer,
             "keys": {"dir": str(key_folder.absolute())},
             "policies": str(policy_folder.absolute()),
-            "services": [{"name": SERVICE}],
+            "services": [{"name": SERVICE, "filters_catalogue": True}],
             "authenticators": [{"kind": "users", "file": "users.yaml"}],
             "audit": "/dev/null" if check else "-",
         },

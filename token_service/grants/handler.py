@@ -100,7 +100,7 @@ class TokenHandler:
         return audience
 
     def _decide(self, proof: Proof, audience: Audience, scopes: Sequence[Scope], source_ip: str | None) -> Decision:
-        context = Context(audience=audience.name, now=self._clock(), source_ip=source_ip)
+        context = Context(audience.name, self._clock(), source_ip, audience.filters_catalogue)
         if audience.profile is not Profile.ZOT:
             return decide(self._policy(), proof.principal, scopes, context)
         decision = decide(self._policy(), proof.principal, _from_zot(scopes), context)

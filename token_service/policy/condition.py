@@ -21,11 +21,15 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision reads besides the principal and the scopes. `source_ip` None: the address is not known."""
+    """What a decision reads besides the principal and the scopes. `source_ip` None: the address is not known.
+
+    `filters_catalogue`: whether the registry reads a token's `name_filter`.
+    """
 
     audience: str
     now: int
     source_ip: str | None = None
+    filters_catalogue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

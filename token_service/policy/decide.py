@@ -11,15 +11,20 @@ Everything that can fail has failed when the policy was loaded.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from token_service.access import Access, merge
+from token_service.name_filter import NameFilter
+from token_service.policy.can import applies, filled
 from token_service.policy.condition import Context as Context  # noqa: PLC0414 - part of what callers of decide need
 from token_service.policy.condition import hold
 from token_service.policy.index import CompiledPolicy, Slots
+from token_service.policy.match import Request
+from token_service.policy.pattern import show
 from token_service.policy.rule import ANY_ACTION, REPOSITORY, REPOSITORY_ACTIONS, Effect, Mode, Rule
 from token_service.principal import Principal
 from token_service.scope import Scope
+from token_service.tag_rules import union
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +56,29 @@ def decide(policy: CompiledPolicy, principal: Principal, scopes: Iterable[Scope]
     for scope in scopes:
         rules = matcher.matching(scope.type, scope.name)
         allowed: list[str] = []
+        determining: list[Rule] = []
         for action in asked_actions(rules, scope):
-            verdict, lifetime = combine(rules, scope.type, scope.name, action)
+            verdict, allows = combine(rules, scope.type, scope.name, action)
             verdicts[scope.type, scope.name, action] = verdict
             if verdict.allowed:
                 allowed.append(action)
-            if lifetime is not None:
-                lifetimes.add(lifetime)
+                determining += allows
         if allowed:
-            granted.append(Access(scope.type, scope.name, tuple(allowed), scope.resource_class))
+            granted.append(_grant(scope, allowed, determining, matcher))
+            lifetimes.update(rule.lifetime for rule in determining if rule.lifetime is not None)
     ordered = tuple(verdicts[key] for key in sorted(verdicts))
     access = merge(granted) if len(granted) > 1 else tuple(granted)
     return Decision(access, ordered, min(lifetimes) if lifetimes else None)
+
+
+def _grant(scope: Scope, allowed: list[str], determining: list[Rule], matcher: "Matcher") -> Access:
+    """What the determining rules allow, with the limits that they set. Limits add up, as denials do."""
+    access = Access(scope.type, scope.name, tuple(allowed), scope.resource_class)
+    if any(rule.tags for rule in determining):
+        access = replace(access, tag_rules=union(rule.tags for rule in determining))
+    if all(rule.is_filtered for rule in determining):
+        access = replace(access, name_filter=matcher.pullable())
+    return access
 
 
 class Matcher:
@@ -88,12 +104,23 @@ class Matcher:
             if compiled.except_ids.isdisjoint(self._ids) and self._holds(compiled.rule)
         ]
 
+    def pullable(self) -> NameFilter:
+        """The repositories that the principal may pull, as patterns. Looks at every rule: it is rarely asked for."""
+        request = Request.of(self._policy, self._principal, self._context)
+        patterns: dict[Effect, list[str]] = {Effect.ALLOW: [], Effect.DENY: []}
+        for rule in self._policy.rules:
+            if rule.mode is Mode.ENFORCE and rule.covers(REPOSITORY, "pull") and applies(rule, request):
+                patterns[rule.effect] += [show(one.resource.pattern) for one in filled(rule, REPOSITORY, request)]
+        return NameFilter(tuple(sorted(set(patterns[Effect.ALLOW]))), tuple(sorted(set(patterns[Effect.DENY]))))
+
     def _holds(self, rule: Rule) -> bool:
+        if rule.is_filtered and not self._context.filters_catalogue:
+            return False
         return hold(rule.when, self._principal, self._context, if_unknown=rule.effect is Effect.DENY)
 
 
-def combine(rules: list[Rule], kind: str, name: str, action: str) -> tuple[Verdict, int | None]:
-    """The verdict on one action from the rules that match the resource, and the lifetime they set."""
+def combine(rules: list[Rule], kind: str, name: str, action: str) -> tuple[Verdict, list[Rule]]:
+    """The verdict on one action from the rules that match the resource, and the rules that allow it."""
     allows: list[Rule] = []
     denies: list[Rule] = []
     audits: list[Rule] = []
@@ -106,11 +133,7 @@ def combine(rules: list[Rule], kind: str, name: str, action: str) -> tuple[Verdi
             allows.append(rule)
         else:
             denies.append(rule)
-    allowed = bool(allows) and not denies
-    verdict = Verdict(kind, name, action, allowed, _ids(denies or allows), _ids(audits))
-    if not allowed:
-        return verdict, None
-    return verdict, min((rule.lifetime for rule in allows if rule.lifetime is not None), default=None)
+    return Verdict(kind, name, action, bool(allows) and not denies, _ids(denies or allows), _ids(audits)), allows
 
 
 def _ids(rules: list[Rule]) -> tuple[str, ...]:

@@ -84,7 +84,9 @@ def _redundant(view: _View) -> frozenset[str]:
     for same in (view.allows, view.denies):
         left = list(same)
         for rule in reversed(same):
-            others = [other for other in left if other is not rule and _keeps_lifetime(rule, other)]
+            if rule.tags:
+                continue  # limits on tags add up, so a rule that has some is never without effect
+            others = [other for other in left if other is not rule and _keeps_limits(rule, other)]
             if reaches_nothing(rule, view.policy.groups):
                 continue  # that has findings of its own
             if is_covered(rule, None, others, view.policy.groups):
@@ -93,8 +95,10 @@ def _redundant(view: _View) -> frozenset[str]:
     return frozenset(found)
 
 
-def _keeps_lifetime(rule: Rule, other: Rule) -> bool:
-    """Whether tokens live no longer when `other` alone speaks in place of both."""
+def _keeps_limits(rule: Rule, other: Rule) -> bool:
+    """Whether tokens live no longer, and list no less, when `other` alone speaks in place of both."""
+    if other.is_filtered and not rule.is_filtered:
+        return False
     return rule.lifetime is None or (other.lifetime is not None and other.lifetime <= rule.lifetime)
 
 

@@ -53,8 +53,15 @@ def match_rule(rule: Rule, request: Request, kind: str, name: str) -> Match:
         tuple(term for term in rule.principals if is_meant(term, request)),
         tuple(term for term in rule.exceptions if is_meant(term, request)),
         tuple(resource for resource in rule.resources if is_named(resource, request, kind, name)),
-        tuple(unmet(rule.when, request.principal, request.context, if_unknown=rule.effect is Effect.DENY)),
+        (
+            *unmet(rule.when, request.principal, request.context, if_unknown=rule.effect is Effect.DENY),
+            *(("the registry does not filter its catalogue",) if _needs_filter(rule, request) else ()),
+        ),
     )
+
+
+def _needs_filter(rule: Rule, request: Request) -> bool:
+    return rule.is_filtered and not request.context.filters_catalogue
 
 
 def is_meant(term: Term, request: Request) -> bool:

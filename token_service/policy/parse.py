@@ -16,9 +16,11 @@ from token_service.policy.notation import parse_name, parse_resource
 from token_service.policy.parse_when import parse_conditions, parse_list
 from token_service.policy.pattern import ResourcePattern
 from token_service.policy.rule import (
+    CATALOGUE,
     MAX_LIFETIME_SECONDS,
     MIN_LIFETIME_SECONDS,
     NAMELESS,
+    REPOSITORY,
     Effect,
     Group,
     Mode,
@@ -40,10 +42,15 @@ from token_service.strict_yaml import (
     shown,
     string,
 )
+from token_service.tag_rules import NO_TAG_RULES, TagRules, is_tag_glob, union
 
 VERSION = 1
 FILE_KEYS = ("version", "groups", "rules")
-RULE_KEYS = ("id", "allow", "deny", "principals", "except", "resources", "when", "lifetime", "mode", "lint")
+RULE_KEYS = (
+    "id", "allow", "deny", "principals", "except", "resources", "when", "lifetime", "tags", "filter", "mode", "lint"
+)  # fmt: skip
+TAG_KEYS = ("push", "delete", "immutable")
+FILTERS = ("pull",)
 MEMBER_KINDS = {"user": Kind.USER, "service-account": Kind.SERVICE_ACCOUNT}
 
 ID = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
@@ -101,15 +108,18 @@ def _rule(node: Node) -> Rule:
     refuse_unknown(entries, RULE_KEYS, "a rule")
     rule_id = _rule_id(entries, node)
     effect, actions = _effect(entries, node, rule_id)
+    resources = _required(entries, "resources", node, rule_id, _resource)
     return Rule(
         id=rule_id,
         effect=effect,
         actions=actions,
         principals=_required(entries, "principals", node, rule_id, _term),
-        resources=_required(entries, "resources", node, rule_id, _resource),
+        resources=resources,
         exceptions=parse_list(entries["except"], _term) if "except" in entries else (),
         when=parse_conditions(entries["when"]) if "when" in entries else NO_CONDITIONS,
         lifetime=_lifetime(entries["lifetime"], effect) if "lifetime" in entries else None,
+        tags=_tags(entries["tags"], effect, resources) if "tags" in entries else NO_TAG_RULES,
+        is_filtered=_is_filtered(entries["filter"], effect, resources) if "filter" in entries else False,
         mode=_mode(entries["mode"]) if "mode" in entries else Mode.ENFORCE,
         allowances=_allowances(entries["lint"]) if "lint" in entries else (),
         place=node.place,
@@ -187,6 +197,33 @@ def _lifetime(entry: Entry, effect: Effect) -> int:
         fix = f"write {MIN_LIFETIME_SECONDS} to {MAX_LIFETIME_SECONDS} seconds"
         raise LoadError(entry.place, f"lifetime {seconds} is out of range", fix)
     return seconds
+
+
+def _tags(entry: Entry, effect: Effect, resources: Iterable[ResourcePattern]) -> TagRules:
+    """`tags: {push: [GLOB], delete: [GLOB], immutable: [GLOB]}`: what the rule's allowance does not reach."""
+    if effect is not Effect.ALLOW or any(resource.type != REPOSITORY for resource in resources):
+        raise LoadError(entry.place, "tags are for rules that allow something on repositories", "remove it here")
+    entries = mapping(entry.value, "tags")
+    refuse_unknown(entries, TAG_KEYS, "tags")
+    globs = {key: parse_list(one, _tag_glob, may_be_empty=True) for key, one in entries.items()}
+    return union([TagRules(**globs)])
+
+
+def _tag_glob(node: Node, what: str) -> str:
+    text = string(node, what)
+    if not is_tag_glob(text):
+        fix = "write a tag, with * and ? for what may differ"
+        raise LoadError(node.place, f"{shown(text)} is no pattern of tags", fix)
+    return text
+
+
+def _is_filtered(entry: Entry, effect: Effect, resources: Iterable[ResourcePattern]) -> bool:
+    text = string(entry.value, "filter")
+    if text not in FILTERS:
+        raise LoadError(entry.place, f"filter {shown(text)} does not exist", nearest(text, FILTERS))
+    if effect is not Effect.ALLOW or any(str(resource) != CATALOGUE for resource in resources):
+        raise LoadError(entry.place, f"filter is for rules that allow {CATALOGUE}", "remove it here")
+    return True
 
 
 def _mode(entry: Entry) -> Mode:

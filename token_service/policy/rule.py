@@ -10,9 +10,11 @@ from enum import StrEnum
 from token_service.policy.condition import NO_CONDITIONS, Conditions
 from token_service.policy.pattern import Pattern, ResourcePattern, show
 from token_service.principal import Kind
+from token_service.tag_rules import NO_TAG_RULES, TagRules
 
 ANY_ACTION = "*"
 REPOSITORY = "repository"
+CATALOGUE = "registry:catalog"
 REPOSITORY_ACTIONS = frozenset({"pull", "push", "delete"})
 MIN_LIFETIME_SECONDS = 60
 MAX_LIFETIME_SECONDS = 86_400
@@ -69,6 +71,7 @@ class Group:
 class Rule:
     """One rule. `allowances` are findings of `lint` that it keeps, each with a reason; decisions do not read them.
 
+    `tags` are limits that travel in the token. `is_filtered` is for the catalogue: only what may be pulled is listed.
     `place` is the rule's `file:line`; it takes no part in comparisons.
     """
 
@@ -80,6 +83,8 @@ class Rule:
     exceptions: tuple[Term, ...] = ()
     when: Conditions = NO_CONDITIONS
     lifetime: int | None = None
+    tags: TagRules = NO_TAG_RULES
+    is_filtered: bool = False
     mode: Mode = Mode.ENFORCE
     allowances: tuple[tuple[str, str], ...] = ()
     place: str = field(default="", compare=False)

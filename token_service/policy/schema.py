@@ -20,6 +20,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 _TEXT: Schema = {"type": "string"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
+_TAGS: Schema = {"type": "array", "items": {"type": "string", "pattern": "^[A-Za-z0-9_.*?-]{1,128}$"}}
 _NAMED = "|".join(sorted(who.value for who in Who if who not in NAMELESS))
 _KINDS = "|".join(sorted(kind.value for kind in Kind if kind is not Kind.ANONYMOUS))
 _PRINCIPAL: Schema = {"type": "string", "pattern": f"^(anonymous|({_KINDS}):.+)$"}
@@ -51,6 +52,17 @@ _RULE_PROPERTIES: dict[str, Schema] = {
     },
     "when": {"$ref": "#/$defs/when", "description": "conditions, all of which must hold"},
     "lifetime": {**_LIFETIME, "description": "seconds that a token from this rule lives at most"},
+    "tags": {
+        "type": "object",
+        "properties": {
+            "push": {**_TAGS, "description": "tags that may not be pushed"},
+            "delete": {**_TAGS, "description": "tags that may not be deleted"},
+            "immutable": {**_TAGS, "description": "tags that, once pushed, may be neither moved nor deleted"},
+        },
+        "additionalProperties": False,
+        "description": "tags that the allowance does not reach, at registries that read this",
+    },
+    "filter": {"enum": list(parse.FILTERS), "description": "list only the repositories that may be pulled"},
     "mode": {"enum": [mode.value for mode in Mode], "description": "audit: report and change nothing"},
     "lint": {
         "type": "object",
@@ -107,7 +119,10 @@ def policy_schema() -> Schema:
             "when": {**_object(parse_when.CONDITION_KEYS, _WHEN_PROPERTIES), "minProperties": 1},
             "rule": {
                 **_object(parse.RULE_KEYS, _RULE_PROPERTIES, required=["id", "principals", "resources"]),
-                "oneOf": [{"required": ["allow"]}, {"required": ["deny"], "properties": {"lifetime": False}}],
+                "oneOf": [
+                    {"required": ["allow"]},
+                    {"required": ["deny"], "properties": {"lifetime": False, "tags": False, "filter": False}},
+                ],
             },
         },
     )

@@ -33,10 +33,11 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """A registry that tokens are issued for: its `service` name, which becomes `aud`, and its profile."""
+    """A registry that tokens are issued for: its `service` name, which becomes `aud`, and what it understands."""
 
     name: str
     profile: Profile = Profile.DISTRIBUTION
+    filters_catalogue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
