@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from anyio import CapacityLimiter
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.routing import Route
 
@@ -172,6 +173,7 @@ def test_a_route_that_declares_no_access_does_not_start(tmp_path: Path, method: 
         gate=gate,
         audit=print,
         clock=MovableClock(),
+        hashing=CapacityLimiter(1),
     )
     assert len(build_routes(context)) == len(PATHS)
     with pytest.raises(KeyError):

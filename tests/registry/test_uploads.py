@@ -3,12 +3,14 @@ import os
 import re
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.types import Message
 
 from tests.registry.conftest import NAME, OTHER, MakeRegistry, Registry, send_raw
 from token_service.registry.digest import digest_of
+from token_service.registry.sessions import Upload
 
 UPLOADS = f"/v2/{NAME}/blobs/uploads/"
 PATH_OF_UPLOAD = re.compile(rf"/v2/{NAME}/blobs/uploads/[0-9a-f]{{8}}-[0-9a-f]{{4}}-4[0-9a-f]{{3}}-[0-9a-f-]{{17}}")
@@ -232,6 +234,27 @@ def test_a_full_disk_is_said_and_undone(registry: Registry, monkeypatch: pytest.
     monkeypatch.undo()
     assert (answer.status_code, code(answer), answer.headers["retry-after"]) == (507, "UNAVAILABLE", "60")
     assert registry.call("PUT", f"{location}?digest={digest_of(b'abcdef')}", content=b"def").status_code == 201
+
+
+def test_reads_do_not_wait_until_blobs_are_hashed(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More uploads are finished at once than there are threads for files (40): each takes long to hash."""
+    digest = registry.push_blob(b"there")
+    locations = [registry.begin() for _ in range(45)]
+    go_on = threading.Event()
+    real_digests = Upload.digests
+
+    def slow_digests(upload: Upload, algorithm: str) -> object:
+        assert go_on.wait(30)
+        return real_digests(upload, algorithm)
+
+    monkeypatch.setattr(Upload, "digests", slow_digests)
+    with ThreadPoolExecutor(45) as pool:
+        finished = [pool.submit(registry.call, "PUT", f"{path}?digest={digest_of(b'')}") for path in locations]
+        read = [registry.call("GET", f"/v2/{NAME}/blobs/{digest}").content for _ in range(100)]
+        assert not any(future.done() for future in finished)
+        go_on.set()
+    assert read == [b"there"] * 100
+    assert {future.result().status_code for future in finished} == {201}
 
 
 def test_parallel_chunks_never_mix(make_registry: MakeRegistry) -> None:

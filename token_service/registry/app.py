@@ -5,8 +5,10 @@ Rooms above this one give it a verifier; it never learns how tokens are issued.
 
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -45,6 +47,7 @@ def build_registry(
         gate=Gate(options.realm, options.service, verifier),
         audit=metrics.counting(audit),
         clock=clock,
+        hashing=CapacityLimiter(max(2, os.cpu_count() or 2)),
     )
     app = Starlette(
         routes=[*build_routes(context), *_open_routes(options, metrics)],

@@ -6,6 +6,7 @@ The repository's name is read from the path once, in `routes.py`; authorization 
 from dataclasses import dataclass
 from pathlib import Path
 
+from anyio import CapacityLimiter
 from starlette.requests import Request
 
 from token_service.clock import Clock
@@ -43,6 +44,7 @@ class Call:
     options: RegistryOptions
     layout: Layout
     clock: Clock
+    hashing: CapacityLimiter
 
     @property
     def repository(self) -> Repository:

@@ -132,6 +132,11 @@ def switched_off(message: str) -> RegistryError:
     return RegistryError(405, "UNSUPPORTED", message)
 
 
+def denied(message: str) -> RegistryError:
+    """403 and no challenge: what is refused so, no token of the same bearer would grant."""
+    return RegistryError(403, "DENIED", message)
+
+
 def disk_full() -> RegistryError:
     """RFC 4918 section 11.5. Nothing that was acknowledged is lost; the client may begin again later."""
     message = "the registry's disk is full: tell its operator, and begin again later"

@@ -18,6 +18,7 @@ from token_service.registry.call import Call
 from token_service.registry.digest import Digest, digest_of
 from token_service.registry.document import Document, DocumentError, read_document, stored_media_type
 from token_service.registry.layout import Layout, Repository, names_in, remove_file, write_file
+from token_service.registry.limits import check_delete, check_push
 from token_service.registry.referrers import add_referrer, remove_referrer
 
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}", re.ASCII)
@@ -108,6 +109,7 @@ def _store(call: Call, content: bytes, tags: tuple[str, ...]) -> Response:
         raise errors.manifest_invalid(str(error)) from error
     repository = call.repository
     with repository.locked():
+        check_push(call, tags, wanted)
         _check_references(call.layout, repository, document)
         stored = call.layout.add_bytes(content)
         repository.manifests.add(stored, wanted)
@@ -152,15 +154,17 @@ def _remove(call: Call) -> None:
         if isinstance(reference, Digest):
             _remove_manifest(call, repository.manifests.names(reference))
         else:
+            check_delete(call, [reference])
             _remove_tag(repository, reference)
 
 
 def _remove_manifest(call: Call, names: frozenset[Digest]) -> None:
     """A manifest with all its tags: tags first, then the entry in the referrers list, then the links."""
     repository = call.repository
-    for tag in names_in(repository.tags):
-        if repository.tagged(tag) in names:
-            _remove_tag(repository, tag)
+    tags = [tag for tag in names_in(repository.tags) if repository.tagged(tag) in names]
+    check_delete(call, tags)
+    for tag in tags:
+        _remove_tag(repository, tag)
     for stored in names:
         remove_referrer(repository, call.layout.content(stored), names)
     repository.manifests.remove(names)

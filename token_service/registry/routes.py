@@ -8,6 +8,7 @@ import errno
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from anyio import CapacityLimiter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -77,6 +78,8 @@ class Context:
     gate: Gate
     audit: Audit
     clock: Clock
+    hashing: CapacityLimiter
+    """Threads that hash uploads: a blob takes seconds, and reads must not wait until one is done."""
 
 
 @dataclass(slots=True)
@@ -149,6 +152,7 @@ async def _call_handler(context: Context, path: PathShape, request: Request, tra
         options=context.options,
         layout=context.layout,
         clock=context.clock,
+        hashing=context.hashing,
     )
     return await path.handlers["GET" if request.method == "HEAD" else request.method](call)
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from token_service.registry import errors
 from token_service.registry.call import Call
 from token_service.registry.layout import Layout, Repository, names_in
+from token_service.registry.limits import shown_names
 from token_service.registry.manifests import is_tag
 from token_service.registry.pages import page_size, take_page
 
@@ -38,7 +39,9 @@ def _tags_after(repository: Repository, after: str) -> Iterator[str]:
 
 def _catalog(call: Call) -> Response:
     size, after = page_size(call.query), call.query.one("last") or ""
-    page, headers = take_page(_repositories_after(call.layout, after), size, "/v2/_catalog")
+    shown = shown_names(call)
+    names = (name for name in _repositories_after(call.layout, after) if shown is None or shown.shows(name))
+    page, headers = take_page(names, size, "/v2/_catalog")
     return _json({"repositories": page}, headers)
 
 

@@ -150,7 +150,7 @@ async def _pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _keep(call: Call, upload: Upload, wanted: Digest) -> Response:
-    stored, actual = await run_sync(upload.digests, wanted.algorithm)
+    stored, actual = await run_sync(upload.digests, wanted.algorithm, limiter=call.hashing)
     if actual != wanted:
         await run_sync(upload.discard)
         raise errors.digest_invalid("the upload does not have this digest: it was dropped, begin again")

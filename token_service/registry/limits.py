@@ -1,0 +1,42 @@
+"""Limits that a token carries within what it grants: tags it does not reach, names its catalogue does not show.
+
+They are refusals that no other token of the same bearer would lift, so they are 403 and not a challenge.
+"""
+
+from collections.abc import Iterable
+
+from token_service import tag_rules
+from token_service.name_filter import NameFilter
+from token_service.registry import errors
+from token_service.registry.call import Call
+from token_service.registry.digest import Digest
+from token_service.tag_rules import TagRules
+
+
+def check_push(call: Call, tags: Iterable[str], pushed: Digest) -> None:
+    """Raises RegistryError where the token may not set one of `tags`, or may not move it to `pushed`."""
+    rules = _tag_rules(call)
+    for tag in tags:
+        current = call.repository.tagged(tag)
+        if rules.refuses_push(tag, moves=current is not None and current != pushed):
+            raise errors.denied("the token may not push this tag")
+
+
+def check_delete(call: Call, tags: Iterable[str]) -> None:
+    """Raises RegistryError where the token may not delete one of `tags`."""
+    rules = _tag_rules(call)
+    if any(rules.refuses_delete(tag) for tag in tags):
+        raise errors.denied("the token may not delete this tag")
+
+
+def shown_names(call: Call) -> NameFilter | None:
+    """What the token's catalogue shows; None shows all."""
+    for entry in call.token.access:
+        if (entry.type, entry.name) == ("registry", "catalog"):
+            return entry.name_filter
+    return None
+
+
+def _tag_rules(call: Call) -> TagRules:
+    mine = (entry.tag_rules for entry in call.token.access if (entry.type, entry.name) == ("repository", call.name))
+    return tag_rules.union(mine)
