@@ -251,8 +251,9 @@ def test_reads_do_not_wait_until_blobs_are_hashed(registry: Registry, monkeypatc
     with ThreadPoolExecutor(45) as pool:
         finished = [pool.submit(registry.call, "PUT", f"{path}?digest={digest_of(b'')}") for path in locations]
         read = [registry.call("GET", f"/v2/{NAME}/blobs/{digest}").content for _ in range(100)]
-        assert not any(future.done() for future in finished)
+        done = [future.exception() or future.result().text for future in finished if future.done()]
         go_on.set()
+        assert done == []
     assert read == [b"there"] * 100
     assert {future.result().status_code for future in finished} == {201}
 
