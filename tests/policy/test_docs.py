@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.policy import reference
+from tests.policy.build import CONTEXT, user
+from token_service.policy import can, explain, who_can
+from token_service.policy.diff import diff
 from token_service.policy.expectations import CASE_KEYS, parse_expectations, run
 from token_service.policy.expectations import FILE_KEYS as EXPECTATION_KEYS
 from token_service.policy.finding import FINDINGS
@@ -15,6 +18,7 @@ from token_service.policy.parse import FILE_KEYS, RULE_KEYS, parse_policy
 from token_service.policy.parse_when import CONDITION_KEYS
 from token_service.policy.pattern import matches
 from token_service.policy.rule import Mode, Who
+from token_service.scope import parse_scopes
 
 DOCS = Path(__file__).parents[2] / "docs"
 LANGUAGE = DOCS / "reference" / "policy-language.md"
@@ -43,6 +47,31 @@ def test_the_expectations_of_a_page_hold_for_its_policies(page: str) -> None:
     results = run(policy, [case for text in texts if "\ncases:" in text for case in parse_expectations(text, page)])
     assert results
     assert [(result.case.name, result.problems) for result in results if not result.passed] == []
+
+
+PEOPLE = {"alice": user("alice", "developers"), "bob": user("bob", "readers")}
+
+
+def test_the_answers_on_the_page_are_those_of_the_sample_policy() -> None:
+    path = "policies/demo.yaml"
+    text = (DOCS.parent / path).read_text()
+    file = parse_policy(text, path)
+    sample = compile_policy(file.rules, file.groups)
+    changed = text.replace(
+        'principals: ["group:release-managers"]\n    resources: ["repository:prod/**"]',
+        'principals: ["group:release-managers"]\n    resources: ["repository:prod/**", "repository:public/**"]',
+    ).replace("allow: [push]\n", "allow: [scan]\n")
+    other = parse_policy(changed, path)
+    changes = diff(sample, compile_policy(other.rules, other.groups), CONTEXT.now)
+    scopes = parse_scopes(["repository:prod/app:pull,push"])
+    answers = [
+        explain.lines(explain.explain(sample, PEOPLE["alice"], scopes, CONTEXT)),
+        who_can.lines(who_can.who_can(sample, "push", "repository", "prod/app")),
+        can.lines(can.can(sample, PEOPLE["bob"], CONTEXT)),
+        [str(change) for change in changes if change.action == "push"],
+    ]
+    blocks = re.findall(r"^```text\n(.*?)^```", (DOCS / "policy.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks == ["\n".join(answer) + "\n" for answer in answers]
 
 
 @pytest.mark.parametrize(

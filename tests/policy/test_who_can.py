@@ -39,7 +39,7 @@ def test_conditions_exceptions_and_denials_are_said() -> None:
     found = lines(who_can(policy(POLICY), "push", "repository", "prod/a"))
     assert found[-2:] == [
         "workload:**, with label path prod, under its conditions on label ref, service  (ci, p.yaml:10)",
-        "but not anonymous or user:** or service-account:** or workload:**, without group:ops  (frozen, p.yaml:7)",
+        "but not anyone, without group:ops  (frozen, p.yaml:7)",
     ]
 
 

@@ -180,7 +180,7 @@ def _show(claim: Claim) -> str:
     labels = "".join(f", with label {label} {value}" for label, value in claim.labels)
     without = f", without {' and '.join(map(str, claim.rule.exceptions))}" if claim.rule.exceptions else ""
     when = _when(claim.rule.when)
-    who = " or ".join(map(str, claim.who))
+    who = " or ".join(map(str, claim.who if claim.name is not None else claim.rule.principals))
     return f"{who}{called}{labels}{without}{when}  ({claim.rule.id}, {claim.rule.place})"
 
 
