@@ -1,5 +1,6 @@
 """`can` says what decisions do, for every name that is tried."""
 
+import json
 import random
 
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.policy import build, generate
 from tests.policy.build import CONTEXT, policy, user
-from token_service.policy.can import can, lines
+from token_service.policy.can import can, lines, to_plain
 from token_service.policy.decide import decide
 from token_service.policy.index import CompiledPolicy
 from token_service.policy.pattern import Pattern, matches, no_slots
@@ -50,6 +51,16 @@ def test_what_a_principal_can_do() -> None:
         "* on",
         "  registry:catalog  (catalogue, p.yaml:15)",
     ]
+
+
+def test_it_is_json() -> None:
+    plain = json.loads(json.dumps(to_plain(can(policy(POLICY), user("dan", "dev"), CONTEXT))))
+    assert [(one["action"], len(one["allowed"]), len(one["denied"])) for one in plain] == [
+        ("delete", 1, 0),
+        ("pull", 3, 1),
+        ("push", 2, 1),
+    ]
+    assert plain[0]["allowed"] == [{"resource": "repository:dan/**", "rule": "own", "place": "p.yaml:5"}]
 
 
 @given(st.integers(0, 2**32))

@@ -1,5 +1,6 @@
 """Coverage: a part counts where it made the difference, and only there."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,15 @@ def test_what_is_missing_is_named_with_its_place() -> None:
     assert found.lines()[0] == "p.yaml:4: rule `r`: action push is not exercised"
     assert found.lines()[-1] == "5 of 17 parts exercised (29.4 %)"
     assert len(found.lines()) == 13
+
+
+def test_it_is_json() -> None:
+    plain = json.loads(json.dumps(measured(EXERCISED[0][0]).to_plain()))
+    assert (plain["total"], plain["exercised"], plain["percent"]) == (17, 5, 29.4)
+    assert plain["missing"][0] == {"rule": "r", "place": "p.yaml:4", "kind": "action", "part": "push"}
+    assert {"rule": "r", "place": "p.yaml:4", "kind": "condition that does not hold", "part": "service"} in plain[
+        "missing"
+    ]
 
 
 def test_a_policy_without_rules_is_exercised_whole() -> None:

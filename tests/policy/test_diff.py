@@ -1,5 +1,6 @@
 """Differences between policies: every one that is told is real, and changed decisions are told."""
 
+import json
 import random
 
 import pytest
@@ -59,6 +60,17 @@ def test_a_change_is_told_with_an_example() -> None:
     assert str(change) == (
         "gained: push on repository:team/** for group:dev, as user:zq0 on repository:team/0 (rule team, p.yaml:6)"
     )
+
+
+def test_a_change_is_json() -> None:
+    (change,) = diff(policy(OLD), policy(OLD.replace("ops: [rita]", "ops: []")), CONTEXT.now)
+    plain = json.loads(json.dumps(change.to_plain()))
+    assert (plain["change"], plain["action"], plain["resource"]) == ("lost", "push", "repository:prod/**")
+    assert (plain["principals"], plain["rule"], plain["place"]) == ("user:rita", "frozen", "p.yaml:7")
+    assert plain["example"] == {
+        "principal": "user:rita", "groups": ["dev"], "labels": {}, "name": "prod/0", "service": "zq0.example",
+        "source_ip": "192.0.2.254", "now": CONTEXT.now,
+    }  # fmt: skip
 
 
 @settings(max_examples=20)

@@ -1,5 +1,6 @@
 """`who_can` says what decisions do, for every principal that is tried."""
 
+import json
 import random
 
 import pytest
@@ -12,7 +13,7 @@ from tests.policy.test_can import POLICY
 from token_service.policy.decide import decide
 from token_service.policy.match import Request
 from token_service.policy.notation import parse_resource
-from token_service.policy.who_can import lines, solutions, who_can
+from token_service.policy.who_can import lines, solutions, to_plain, who_can
 from token_service.scope import Scope
 
 WHO = [
@@ -53,6 +54,18 @@ def test_a_grant_that_a_deny_takes_whole_is_marked() -> None:
         "user:a*  (all, p.yaml:3), all of whom never denies",
         "but not user:*  (never, p.yaml:4)",
     ]
+
+
+def test_it_is_json() -> None:
+    plain = json.loads(json.dumps(to_plain(who_can(policy(POLICY), "push", "repository", "prod/a"))))
+    assert [(one["rule"], one["name"], one["labels"], one["void_by"]) for one in plain["grants"]] == [
+        ("own", "prod", {}, None),
+        ("team", None, {}, None),
+        ("release", None, {}, None),
+        ("ci", None, {"path": "prod"}, None),
+    ]
+    assert plain["grants"][3]["conditions"] == ["label ref", "service"]
+    assert [(one["rule"], one["except"]) for one in plain["denials"]] == [("frozen", ["group:ops"])]
 
 
 @given(st.integers(0, 2**32))

@@ -91,6 +91,23 @@ def _values(pattern: Pattern, request: Request) -> Iterator[dict[str, str]]:
     yield from ways
 
 
+def to_plain(reaches: Iterable[Reach]) -> list[dict[str, object]]:
+    """The answer as JSON can hold it."""
+    return [
+        {
+            "type": reach.type,
+            "action": reach.action,
+            "allowed": [_plain(one) for one in reach.patterns],
+            "denied": [_plain(one) for one in reach.but],
+        }
+        for reach in reaches
+    ]
+
+
+def _plain(one: Filled) -> dict[str, str]:
+    return {"resource": str(one.resource), "rule": one.rule.id, "place": one.rule.place}
+
+
 def lines(reaches: Iterable[Reach]) -> list[str]:
     found = []
     for reach in reaches:

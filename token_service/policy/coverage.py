@@ -47,6 +47,19 @@ class Coverage:
         """Of a policy without rules, everything is exercised."""
         return 100 * self.exercised / self.total if self.total else 100.0
 
+    def to_plain(self) -> dict[str, object]:
+        """The figures as JSON can hold them."""
+        return {
+            "total": self.total,
+            "exercised": self.exercised,
+            "percent": round(self.percent, 1),
+            "missing": [
+                {"rule": rule.rule.id, "place": rule.rule.place, "kind": kind.removesuffix(":"), "part": text}
+                for rule in self.rules
+                for kind, text in rule.missing
+            ],
+        }
+
     def lines(self) -> list[str]:
         """For people: what is missing, then the figure."""
         found = [

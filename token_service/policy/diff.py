@@ -53,6 +53,26 @@ class Change:
         what = f"{self.action} on {self.resource} for {self.who}"
         return f"{word}: {what}, as {example} (rule {self.rule.id}, {self.rule.place})"
 
+    def to_plain(self) -> dict[str, object]:
+        """The change as JSON can hold it."""
+        return {
+            "change": "gained" if self.gained else "lost",
+            "action": self.action,
+            "resource": str(self.resource),
+            "principals": str(self.who),
+            "rule": self.rule.id,
+            "place": self.rule.place,
+            "example": {
+                "principal": describe(self.principal),
+                "groups": sorted(self.principal.groups),
+                "labels": {label: list(values) for label, values in self.principal.labels.items()},
+                "name": self.name,
+                "service": self.context.audience,
+                "source_ip": self.context.source_ip,
+                "now": self.context.now,
+            },
+        }
+
 
 def diff(old: CompiledPolicy, new: CompiledPolicy, now: int) -> tuple[Change, ...]:
     """All changes, one for each (rule, principal, resource, action) and direction.

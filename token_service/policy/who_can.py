@@ -165,6 +165,27 @@ def _pieces(text: str) -> set[str]:
 # --- for people ------------------------------------------------------------------------------------------------
 
 
+def to_plain(answer: WhoCan) -> dict[str, object]:
+    """The answer as JSON can hold it."""
+    return {
+        "grants": [_plain(claim) for claim in answer.grants],
+        "denials": [_plain(claim) for claim in answer.denials],
+    }
+
+
+def _plain(claim: Claim) -> dict[str, object]:
+    return {
+        "rule": claim.rule.id,
+        "place": claim.rule.place,
+        "principals": [str(term) for term in claim.who],
+        "except": [str(term) for term in claim.rule.exceptions],
+        "name": claim.name,
+        "labels": dict(claim.labels),
+        "conditions": [name for name, _ in parts(claim.rule.when)],
+        "void_by": claim.void_by.id if claim.void_by is not None else None,
+    }
+
+
 def lines(answer: WhoCan) -> list[str]:
     grants = [f"{_show(claim)}{_void(claim)}" for claim in answer.grants]
     denials = [f"but not {_show(claim)}" for claim in answer.denials]
