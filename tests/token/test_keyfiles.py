@@ -179,6 +179,16 @@ def test_a_rotation_may_change_the_algorithm(folder: Path) -> None:
     assert ring.active(NOW).algorithm is Algorithm.EDDSA
 
 
+def test_a_rotation_that_would_never_sign_is_refused(folder: Path) -> None:
+    keyfiles.generate(folder, Algorithm.ES256, NOW)
+    before = contents(folder)
+    with pytest.raises(LoadError, match="longer than a key lives"):
+        rotate(folder, publish=365 * DAY)
+    with pytest.raises(LoadError, match=r"ca\.pem: has expired \(generate keys in another folder"):
+        rotate(folder, now=NOW + 3650 * DAY)
+    assert contents(folder) == before
+
+
 ROTATE = (
     "import sys; from pathlib import Path; from token_service.token import keyfiles as k; sys.stdin.read();"
     f"k.rotate(Path(sys.argv[1]), k.Algorithm.ES256, {NOW + 100}, publish_seconds=0, retire_seconds=1000)"
@@ -363,6 +373,8 @@ RING_DAMAGE: list[tuple[str, Callable[[dict[str, object]], object]]] = [
     ("an id that is a number", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "id": 1}]}),
     ("a time that is a text", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "signs_from": "soon"}]}),
     ("a time that is endless", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "signs_from": float("inf")}]}),
+    ("a time after the year 9999", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "retires_at": 10**12}]}),
+    ("a time before 1970", lambda ring: {**ring, "leaves": [{**entries(ring)[0], "signs_from": -1}]}),
     ("no time", lambda ring: {**ring, "leaves": [{"id": entries(ring)[0]["id"]}]}),
 ]  # fmt: skip
 

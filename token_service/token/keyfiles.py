@@ -42,6 +42,8 @@ _AUTHORITY_LIFETIME = timedelta(days=3650)
 _LEAF_LIFETIME = timedelta(days=365)
 _RSA_BITS = 3072
 _RING = "keyring.json"
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999: a later time cannot be shown."""
 
 
 class _Leaf(TypedDict):
@@ -90,6 +92,10 @@ def rotate(folder: Path, algorithm: Algorithm, now: int, *, publish_seconds: int
     `publish_seconds` is 0 where registries trust the CA, and the time that registries need to fetch or be given
     the new `jwks.json` where they go by `kid`. Raises LoadError where the folder holds no keys.
     """
+    if publish_seconds >= _LEAF_LIFETIME.total_seconds():
+        raise LoadError(
+            str(publish_seconds), "seconds are longer than a key lives", "publish it for less than a year"
+        )
     with _locked(folder):
         entries = [entry for entry in _read_ring(folder) if not entry["retires_at"] or now < entry["retires_at"]]
         signs_from = now + publish_seconds
@@ -136,6 +142,10 @@ def load(folder: Path) -> KeyRing:
 
 def _add_leaf(folder: Path, algorithm: Algorithm, now: int, *, signs_from: int, entries: list[_Leaf]) -> None:
     authority, authority_key = _read_pair(folder / "ca")
+    if now >= authority.not_valid_after_utc.timestamp():
+        raise LoadError(
+            str(folder / "ca.pem"), "has expired", "generate keys in another folder and give registries its bundle"
+        )
     key = _new_key(algorithm)
     certificate = _certificate("token-service signing leaf", key, (authority, authority_key), now, _LEAF_LIFETIME)
     leaf = SigningKey(key, certificate, signs_from)
@@ -167,6 +177,8 @@ def _parse_leaves(items: list[_Leaf]) -> list[_Leaf]:
     ]
     if not leaves or len({leaf["id"] for leaf in leaves}) != len(leaves):
         raise ValueError("no leaf, or one twice")
+    if not all(0 <= time <= _LAST_SECOND for leaf in leaves for time in (leaf["signs_from"], leaf["retires_at"])):
+        raise ValueError("a time that no calendar has")
     return leaves
 
 
