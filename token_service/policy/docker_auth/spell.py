@@ -81,7 +81,7 @@ def spell_names(shape: Shape) -> tuple[Pattern, ...]:
         raise Unsupported(error.problem) from None
 
 
-def matches_nothing(shape: Shape) -> bool:
+def matches_empty(shape: Shape) -> bool:
     """Whether the empty text matches, which is how docker_auth names those who are not logged in."""
     return shape.matches("")
 

@@ -1,0 +1,108 @@
+"""A list that is decided by its first match against rules that override, for every name at once. Pure.
+
+What belongs here: walking automata side by side. What does not: which entries and rules concern whom (`prove.py`).
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from token_service.policy.automaton import Nfa, resource_names, union
+from token_service.policy.docker_auth.entry import CATALOG, REGISTRY
+from token_service.policy.docker_auth.shapes import Unsupported
+from token_service.policy.pattern import Pattern, matches
+from token_service.policy.rule import ANY_ACTION, REPOSITORY
+
+MAX_STATES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry or rule as it is for one principal: what it says of each action, and of which names.
+
+    `is_deny` of a rule: it denies the actions that it says. Of an entry: it is not known what it matches, so it
+    denies what it does not say, and grants nothing for sure.
+    """
+
+    says: frozenset[str]
+    patterns: tuple[Pattern, ...]
+    is_deny: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One principal's two sides. `is_certain` false: the entries are a lower bound, and nothing can be missed."""
+
+    kind: str
+    entries: tuple[Line, ...]
+    rules: tuple[Line, ...]
+    is_certain: bool
+
+
+def compare(case: Case, actions: tuple[str, ...]) -> Iterator[tuple[str, str, bool]]:
+    """A name and an action for each direction in which the two sides differ; True: the rules grant more."""
+    asked = actions if case.kind == REPOSITORY else (*actions, ANY_ACTION)
+    seen: set[bool] = set()
+    for name, hits in _names(case):
+        for action in asked:
+            theirs = _first_match(case.entries, hits, action)
+            ours = _overriding(case.rules, hits[len(case.entries) :], action)
+            if ours is not theirs and ours not in seen and (ours or case.is_certain):
+                seen.add(ours)
+                yield name, action, ours
+        if len(seen) == 2:
+            return
+
+
+def _first_match(entries: tuple[Line, ...], hits: tuple[bool, ...], action: str) -> bool:
+    for entry, hit in zip(entries, hits, strict=False):
+        if hit and entry.is_deny and action not in entry.says:
+            return False
+        if hit and not entry.is_deny:
+            return action in entry.says
+    return False
+
+
+def _overriding(rules: tuple[Line, ...], hits: tuple[bool, ...], action: str) -> bool:
+    acting = [rule for rule, hit in zip(rules, hits, strict=True) if hit and action in rule.says]
+    return bool(acting) and not any(rule.is_deny for rule in acting)
+
+
+def _names(case: Case) -> Iterator[tuple[str, tuple[bool, ...]]]:
+    """A shortest name for each way in which names can be matched by the lines, and which of them match it."""
+    lines = (*case.entries, *case.rules)
+    if case.kind == REGISTRY:
+        yield CATALOG, tuple(any(matches(one, [CATALOG], lambda _: ()) for one in line.patterns) for line in lines)
+        return
+    names = resource_names([pattern for line in lines for pattern in line.patterns])
+    machines = [_Machine(names.universe), *(_Machine(union(line.patterns, names)) for line in lines)]
+    start = tuple(machine.start for machine in machines)
+    seen = {start}
+    todo = deque([(start, "")])
+    while todo:
+        states, word = todo.popleft()
+        hits = tuple(machine.nfa.accepts(one) for machine, one in zip(machines, states, strict=True))
+        if hits[0]:
+            yield word, hits[1:]
+        for symbol in names.symbols:
+            following = tuple(machine.step(one, symbol) for machine, one in zip(machines, states, strict=True))
+            if following[0] and following not in seen:
+                seen.add(following)
+                todo.append((following, word + symbol))
+        if len(seen) > MAX_STATES:
+            raise Unsupported(f"the names fall into more than {MAX_STATES} classes")
+
+
+class _Machine:
+    """An automaton that remembers its steps."""
+
+    def __init__(self, nfa: Nfa) -> None:
+        self.nfa = nfa
+        self.start = nfa.closed(nfa.starts)
+        self._steps: dict[tuple[frozenset[int], str], frozenset[int]] = {}
+
+    def step(self, states: frozenset[int], symbol: str) -> frozenset[int]:
+        found = self._steps.get((states, symbol))
+        if found is None:
+            found = self._steps[states, symbol] = self.nfa.step(states, symbol) if states else states
+        return found
