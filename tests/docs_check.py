@@ -1,10 +1,12 @@
 """Holds the docs to the code: `python -m tests.docs_check`, part of `make check`; `--write` makes the reference.
 
-* `docs/reference/settings.md` and `commands.md` are made from the settings models and the commands themselves.
+* `docs/reference/settings.md` and `commands.md` are made from the settings models and the commands themselves, and
+  `docs/schemas/*.json` from the models and the policy loader.
 * Every relative link leads somewhere; every `token_service/…` path that prose names exists.
 * Every YAML block that begins with `# token-service.yaml`, `# registry.yaml`, `# users.yaml` or `# policies/…` loads.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ from token_service.cli.main import app
 from token_service.config import RegistrySettings, Settings, build_settings
 from token_service.errors import LoadError
 from token_service.policy.parse import parse_policy
+from token_service.policy.schema import expectation_schema, policy_schema
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = ROOT / "docs/reference/settings.md"
@@ -76,8 +79,6 @@ def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "required" if field.is_required() else "none"
     value = field.default.value if isinstance(field.default, Enum) else field.default
-    if field.description and "Default: cores less one" in field.description:
-        return "cores less one"
     return "none" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
@@ -118,10 +119,25 @@ def _option(parameter: Any) -> str | None:
     return f"| {shown} | {'required' if parameter.required else text} | {meaning} |\n"
 
 
+def made_files() -> dict[Path, str]:
+    """Every file that is made from the code, with what it must hold."""
+    schemas = {
+        "token-service": Settings.model_json_schema(),
+        "registry": RegistrySettings.model_json_schema(),
+        "policy": policy_schema(),
+        "expectations": expectation_schema(),
+    }
+    made = {
+        ROOT / f"docs/schemas/{name}.schema.json": json.dumps(schema, indent=2) + "\n"
+        for name, schema in schemas.items()
+    }
+    return {SETTINGS: settings_reference(), COMMANDS: commands_reference(), **made}
+
+
 def problems() -> list[str]:
     """Everything that is wrong with the docs, a line each."""
     found = []
-    for path, made in ((SETTINGS, settings_reference()), (COMMANDS, commands_reference())):
+    for path, made in made_files().items():
         if not path.exists() or path.read_text() != made:
             found.append(f"{path.relative_to(ROOT)}: out of step: run `python -m tests.docs_check --write`")
     for document in documents():
@@ -170,8 +186,9 @@ def _plain(block: str) -> dict[str, Any]:
 
 def main() -> None:
     if "--write" in sys.argv[1:]:
-        SETTINGS.write_text(settings_reference())
-        COMMANDS.write_text(commands_reference())
+        for path, made in made_files().items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(made)
     found = problems()
     sys.stdout.write("".join(f"{line}\n" for line in found) or "docs: ok\n")
     sys.exit(bool(found))

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -100,7 +101,7 @@ def _token_options(settings: config.Settings, audiences: dict[str, Audience]) ->
 
 def _password_verifier(limits: config.Limits) -> PasswordVerifier:
     return PasswordVerifier(
-        workers=limits.password_workers,
+        workers=limits.password_workers or max(1, (os.cpu_count() or 2) - 1),
         queue=limits.password_queue,
         cache_seconds=limits.credential_cache_seconds,
         cache_size=limits.credential_cache_size,

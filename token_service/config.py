@@ -190,8 +190,8 @@ class Token(_Section):
 class Limits(_Section):
     """What one process takes on."""
 
-    password_workers: int = Field(
-        max(1, (os.cpu_count() or 2) - 1), ge=1, description="Threads that hash passwords. Default: cores less one."
+    password_workers: int | None = Field(
+        None, ge=1, description="Threads that hash passwords. Default: cores less one."
     )
     password_queue: int = Field(64, ge=0, description="Logins that may wait for a thread; more are answered 429.")
     credential_cache_seconds: int = Field(60, ge=0, le=60, description="How long a verified password stays verified.")

@@ -157,3 +157,28 @@ def test_lint_knows_users_and_groups_from_the_configuration(folder: Path, tmp_pa
     assert run(app, ["lint", str(policies)]).exit_code == 0
     done = run(app, ["lint", str(policies), "--config", str(config)])
     assert "unknown-group: rule `team`" in done.output
+
+
+def test_coverage_names_what_no_expectation_exercises_and_fails_below_a_minimum(folder: Path) -> None:
+    done = run(app, ["coverage", str(folder)])
+    assert done.exit_code == 0
+    assert "rule `protected`" in done.output
+    assert run(app, ["coverage", str(folder), "--min", "100"]).exit_code == 1
+    plain = json.loads(run(app, ["coverage", str(folder), "--json"]).output)
+    assert 0 < plain["percent"] < 100
+    assert run(app, ["check", str(folder), "--min-coverage", "100"]).exit_code == 1
+
+
+def test_check_fails_on_a_finding(folder: Path) -> None:
+    (folder / "extra.yaml").write_text(
+        "version: 1\nrules:\n"
+        "  - {id: half, allow: [push], principals: ['user:bob'], resources: ['repository:half/**']}\n"
+    )
+    done = run(app, ["check", str(folder)])
+    assert done.exit_code == 1
+    assert "push-without-pull" in done.output
+
+
+@pytest.mark.parametrize("kind", ["policy", "expectations"])
+def test_schema_prints_json(kind: str) -> None:
+    assert "$schema" in json.loads(run(app, ["schema", kind]).output)

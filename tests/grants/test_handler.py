@@ -303,6 +303,8 @@ async def test_an_issued_token_is_one_event_that_says_why() -> None:
             "time": NOW,
             "subject": "alice",
             "kind": "user",
+            "groups": sorted(ALICE.groups),
+            "labels": {name: list(values) for name, values in ALICE.labels.items()},
             "service": REGISTRY,
             "requested": ["repository:team/frozen/x:pull,push", "repository:public/old/y:pull"],
             "granted": ["repository:public/old/y:pull", "repository:team/frozen/x:pull"],

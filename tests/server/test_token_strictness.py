@@ -310,6 +310,8 @@ def test_every_decision_is_one_line_of_the_audit_log(own_house: House) -> None:
         "time": own_house.now,
         "subject": "alice",
         "kind": "user",
+        "groups": ["developers"],
+        "labels": {},
         "service": REGISTRY,
         "requested": ["repository:alice/x:pull,push", "repository:secret/y:pull"],
         "granted": ["repository:alice/x:pull,push"],

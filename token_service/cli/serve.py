@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 import uvicorn
 import uvloop
@@ -48,6 +49,20 @@ def config_check(config_file: ConfigFile = Path("token-service.yaml")) -> None:
 
     build_token_service(config.load_settings(config_file, config.Settings))
     typer.echo(f"{config_file}: ok")
+
+
+@config_app.command("schema")
+def config_schema(
+    kind: Annotated[str, typer.Argument(help="`token-service` or `registry`.")] = "token-service",
+) -> None:
+    """Print the JSON Schema of a configuration file, for editors."""
+    models: dict[str, type[config.Settings] | type[config.RegistrySettings]] = {
+        "token-service": config.Settings,
+        "registry": config.RegistrySettings,
+    }
+    if kind not in models:
+        raise LoadError(kind, "is not a configuration file", f"name one of {', '.join(models)}")
+    typer.echo(orjson.dumps(models[kind].model_json_schema(), option=orjson.OPT_INDENT_2).decode())
 
 
 def hash_password() -> None:

@@ -158,6 +158,8 @@ def _granted(
         "time": token.issued_at,
         "subject": proof.principal.name,
         "kind": proof.principal.kind.value,
+        "groups": sorted(proof.principal.groups),
+        "labels": {name: list(values) for name, values in sorted(proof.principal.labels.items())},
         "service": audience.name,
         "requested": [str(scope) for scope in scopes],
         "granted": [str(entry) for entry in granted],
