@@ -336,9 +336,3 @@ def test_a_crash_is_an_oci_error_and_in_the_audit_log(registry: Registry, monkey
     assert "secret" not in answer.text
     assert answer.headers["docker-distribution-api-version"] == "registry/2.0"
     assert [line["status"] for line in registry.audit] == [500]
-
-
-def test_defaults_are_the_ones_that_are_documented(tmp_path: Path) -> None:
-    options = RegistryOptions(root=tmp_path, realm=REALM, service=SERVICE)
-    assert (options.delete_enabled, options.read_only, options.metrics_enabled) == (True, False, False)
-    assert options.max_manifest_bytes == 4 * 1024 * 1024
