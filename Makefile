@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check fix interop conformance lock build clean
+.PHONY: help run setup test check fix tools interop conformance lock build clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -33,12 +33,13 @@ fix: $(READY) ## format, and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-interop: $(READY) ## real registries and clients; installs what is missing (root, Debian)
+tools: $(READY) ## install what tests want beside Python: registries, clients, strace (root, Debian; Go or pip)
 	$(BIN)/python -m tests.interop.install
+
+interop: tools ## real registries and clients; installs what is missing
 	$(BIN)/pytest -m interop tests/interop
 
-conformance: $(READY) ## the OCI distribution-spec suite, and volumes shared with Distribution (installs, as above)
-	$(BIN)/python -m tests.interop.install
+conformance: tools ## the OCI distribution-spec suite, and volumes shared with Distribution
 	$(BIN)/pytest -m conformance tests/conformance
 
 lock: ## pin the dependencies anew (needs uv)

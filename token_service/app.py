@@ -16,6 +16,8 @@ import anyio
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from token_service import config
@@ -33,6 +35,7 @@ from token_service.grants.handler import TokenHandler, TokenOptions
 from token_service.grants.password import PasswordGrant
 from token_service.policy.file import PolicyFolder
 from token_service.registry import CachingVerifier, RegistryOptions, build_registry
+from token_service.registry.metrics import RequestMetrics
 from token_service.server import app as server_app
 from token_service.server import health, well_known
 from token_service.server.client_ip import ClientIp
@@ -127,8 +130,10 @@ def _lifespan(
     return lifespan
 
 
-def build_registry_app(settings: config.RegistrySettings, *, clock: Clock = system_clock) -> ASGIApp:
-    """The reference registry. Raises LoadError for anything that it could not run with."""
+def build_registry_app(
+    settings: config.RegistrySettings, *, metrics: RequestMetrics | None = None, clock: Clock = system_clock
+) -> ASGIApp:
+    """The reference registry, counting into `metrics`. Raises LoadError for anything that it could not run with."""
     keys = ReloadedFile(settings.keys_file, partial(load_trusted_keys, settings.keys_file), _warn("keys_file"))
     try:
         settings.root.mkdir(parents=True, exist_ok=True)
@@ -142,10 +147,18 @@ def build_registry_app(settings: config.RegistrySettings, *, clock: Clock = syst
         service=settings.service,
         delete_enabled=settings.delete,
         read_only=settings.read_only,
+        max_manifest_bytes=settings.max_manifest_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
+        max_uploads_per_repository=settings.max_uploads_per_repository,
     )
     audit: AuditSink = AuditFile(settings.audit)
     verifier = CachingVerifier(keys, settings.issuer, settings.service, clock)
-    return build_registry(options, verifier, audit)
+    return build_registry(options, verifier, metrics.counting(audit) if metrics else audit)
+
+
+def build_registry_admin(metrics: RequestMetrics) -> ASGIApp:
+    """What the registry's private listener serves."""
+    return Starlette(routes=[Route("/metrics", lambda _request: metrics.response())])
 
 
 def load_accounts(settings: config.Settings) -> dict[str, Account]:

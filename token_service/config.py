@@ -274,6 +274,7 @@ class RegistrySettings(_Settings):
     )
 
     listen: RegistryListen = Field(default_factory=RegistryListen)
+    admin: AdminListen | None = Field(None, description="A second listener, for `/metrics`; keep it private.")
     root: FilePath = Field(description="Folder of the images, in Distribution's layout.")
     realm: Url = Field(description="Where clients get tokens: the token service's `/token`.")
     service: ServiceName = Field(description="This registry's name; the `aud` that tokens must have.")
@@ -281,6 +282,11 @@ class RegistrySettings(_Settings):
     keys_file: FilePath = Field(description="`bundle.pem` or `jwks.json` of the token service; read again on change.")
     delete: bool = Field(True, description="Allow deleting manifests, tags and blobs.")
     read_only: bool = Field(False, description="Refuse everything that writes.")
+    max_manifest_bytes: int = Field(
+        4 * 1024 * 1024, ge=4 * 1024 * 1024, description="The largest manifest; the OCI asks for 4 MiB at least."
+    )
+    max_upload_bytes: int = Field(32 * 1024 * 1024 * 1024, ge=1, description="The largest blob.")
+    max_uploads_per_repository: int = Field(256, ge=1, description="Uploads that may be open in one repository.")
     audit: FilePathOrOutput = Field(
         "-", description="File for the audit log, one JSON object a line; `-` is standard output."
     )

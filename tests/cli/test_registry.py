@@ -136,3 +136,21 @@ def test_a_zot_without_a_key_of_its_own_is_told_how_to_get_one(site: Site) -> No
     for path in (site.config.parent / "keys").glob("service-*"):
         path.unlink()
     assert "keys generate --service zot.example.com" in site.fails("zot", "zot.example.com")
+
+
+def test_sweep_removes_what_was_begun_long_ago_and_leaves_the_rest(tmp_path: Path, command: Command) -> None:
+    root = tmp_path / "images"
+    (tmp_path / "registry.yaml").write_text(
+        "root: images\nrealm: http://localhost/token\nservice: r\nissuer: http://localhost\nkeys_file: bundle.pem\n"
+    )
+    uploads = root / "docker/registry/v2/repositories/a/b/_uploads"
+    for name, began in (
+        ("11111111-1111-4111-8111-111111111111", "2020-01-01T00:00:00Z"),
+        ("22222222-2222-4222-8222-222222222222", "2999-01-01T00:00:00Z"),
+    ):
+        (uploads / name).mkdir(parents=True)
+        (uploads / name / "data").write_bytes(b"x")
+        (uploads / name / "startedat").write_text(began)
+    done = command("registry", "sweep", "--config", tmp_path / "registry.yaml")
+    assert done.out == "removed a/b/11111111-1111-4111-8111-111111111111\n"
+    assert [path.name for path in uploads.iterdir()] == ["22222222-2222-4222-8222-222222222222"]

@@ -85,6 +85,7 @@ DOCKERD = AptTool("docker.io", "dockerd")
 CONTAINERD = AptTool("containerd", "containerd")
 CTR = AptTool("containerd", "ctr")
 IP = AptTool("iproute2", "ip")
+STRACE = AptTool("strace", "strace")
 CRANE = GoTool("crane", "0.22.1", "github.com/google/go-containerregistry/cmd/crane", "crane")
 ORAS = GoTool("oras", "1.3.6", "oras.land/oras/cmd/oras", "oras")
 
@@ -96,5 +97,5 @@ CONFORMANCE = GoTool(
     tag="v0.0.0-20260831232431-97274622c111",
 )
 
-APT_TOOLS = (DISTRIBUTION_2_8, SKOPEO, PODMAN, DOCKER, DOCKERD, CONTAINERD, CTR, IP)
+APT_TOOLS = (DISTRIBUTION_2_8, SKOPEO, PODMAN, DOCKER, DOCKERD, CONTAINERD, CTR, IP, STRACE)
 GO_TOOLS = (DISTRIBUTION_3_0, DISTRIBUTION_3_1, CRANE, ORAS, CONFORMANCE)

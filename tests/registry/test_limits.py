@@ -7,6 +7,7 @@ import pytest
 from tests.registry.conftest import NAME, OTHER, Registry, sign
 from token_service.access import Access, to_claim
 from token_service.name_filter import NameFilter
+from token_service.registry.digest import digest_of
 from token_service.tag_rules import TagRules
 
 ALL = ("delete", "pull", "push")
@@ -94,3 +95,19 @@ def test_a_filtered_catalogue_shows_what_its_filter_shows_on_every_page(registry
     assert listed(NameFilter(("team/**",)), "?n=1") == [NAME]
     assert listed(NameFilter(("**",), ("team/*",))) == [OTHER]
     assert listed(NameFilter(())) == []
+
+
+def test_who_protects_tags_deletes_no_blobs(registry: Registry) -> None:
+    blob = registry.push_blob(b"a layer, maybe of a protected tag")
+    path = f"/v2/{NAME}/blobs/{blob}"
+    for rules in ({"delete": ("x",)}, {"immutable": ("x",)}):
+        assert is_denied(registry.call("DELETE", path, limited(**rules)))
+    assert registry.call("DELETE", path, limited(push=("x",))).status_code == 202
+
+
+def test_the_same_content_under_its_other_digest_is_no_move(registry: Registry) -> None:
+    digest = registry.push_image("v1")
+    content = registry.call("GET", f"/v2/{NAME}/manifests/{digest}").content
+    other = digest_of(content, "sha512")
+    path = f"/v2/{NAME}/manifests/{other}?tag=v1"
+    assert registry.call("PUT", path, limited(immutable=("v*",)), content=content).status_code == 201

@@ -12,9 +12,13 @@ from token_service.cli.logs import configure_logs
 from token_service.cli.serve import bind, run
 from token_service.clock import system_clock
 from token_service.errors import LoadError
+from token_service.registry import Layout, sweep_uploads
+from token_service.registry.metrics import RequestMetrics
 from token_service.token import keyfiles
 
 app = typer.Typer(help="The reference registry.", no_args_is_help=True)
+
+RegistryConfig = Annotated[Path, typer.Option("--config", help="The registry's configuration file.")]
 
 
 class RegistryKind(StrEnum):
@@ -26,15 +30,31 @@ class RegistryKind(StrEnum):
 
 @app.command()
 def serve(
-    config_file: Annotated[Path, typer.Option("--config", help="The configuration file.")] = Path("registry.yaml"),
+    config_file: RegistryConfig = Path("registry.yaml"),
 ) -> None:
     """Run the reference registry."""
-    from token_service.app import build_registry_app, registry_server
+    from token_service.app import build_registry_admin, build_registry_app, registry_server, token_server
 
     configure_logs()
     settings = config.load_settings(config_file, config.RegistrySettings)
     listener = bind(settings.listen.host, settings.listen.port, "listen.port")
-    run([(registry_server(build_registry_app(settings), settings.listen), listener)])
+    metrics = RequestMetrics()
+    servers = [(registry_server(build_registry_app(settings, metrics=metrics), settings.listen), listener)]
+    if settings.admin is not None:
+        admin_listener = bind(settings.admin.host, settings.admin.port, "admin.port")
+        servers.append((token_server(build_registry_admin(metrics), settings.admin), admin_listener))
+    run(servers)
+
+
+@app.command()
+def sweep(
+    config_file: RegistryConfig = Path("registry.yaml"),
+    older_than: Annotated[int, typer.Option(min=1, help="Hours since an upload began.")] = 168,
+) -> None:
+    """Remove uploads that were begun long ago and never finished. Safe while the registry runs."""
+    settings = config.load_settings(config_file, config.RegistrySettings)
+    for removed in sweep_uploads(Layout(settings.root), system_clock() - older_than * 3600):
+        typer.echo(f"removed {removed}")
 
 
 def registry_config(

@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from token_service.registry import errors
 from token_service.registry.call import Call
 from token_service.registry.digest import Digest
+from token_service.registry.limits import check_delete_blob
 
 _PIECE_BYTES = 1024 * 1024
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
@@ -82,6 +83,7 @@ def _open(call: Call) -> BinaryIO:
 
 
 def _remove(call: Call) -> None:
+    check_delete_blob(call)
     layers = call.repository.layers
     if layers.resolve(call.digest) is None:
         raise errors.blob_unknown()

@@ -9,16 +9,20 @@ from token_service import tag_rules
 from token_service.name_filter import NameFilter
 from token_service.registry import errors
 from token_service.registry.call import Call
-from token_service.registry.digest import Digest
+from token_service.registry.digest import ALGORITHMS, digest_of
 from token_service.tag_rules import TagRules
 
 
-def check_push(call: Call, tags: Iterable[str], pushed: Digest) -> None:
-    """Raises RegistryError where the token may not set one of `tags`, or may not move it to `pushed`."""
+def check_push(call: Call, tags: Iterable[str], content: bytes) -> None:
+    """Raises RegistryError where the token may not set one of `tags`, or may not move it to `content`."""
     rules = _tag_rules(call)
+    if not rules:
+        return
+    # The same content may be known by its sha256 and its sha512: that is no move.
+    pushed = {digest_of(content, algorithm) for algorithm in ALGORITHMS}
     for tag in tags:
         current = call.repository.tagged(tag)
-        if rules.refuses_push(tag, moves=current is not None and current != pushed):
+        if rules.refuses_push(tag, moves=current is not None and current not in pushed):
             raise errors.denied("the token may not push this tag")
 
 
@@ -27,6 +31,13 @@ def check_delete(call: Call, tags: Iterable[str]) -> None:
     rules = _tag_rules(call)
     if any(rules.refuses_delete(tag) for tag in tags):
         raise errors.denied("the token may not delete this tag")
+
+
+def check_delete_blob(call: Call) -> None:
+    """Raises RegistryError for a token that protects any tag: the blob may be one of that tag's layers."""
+    rules = _tag_rules(call)
+    if rules.delete or rules.immutable:
+        raise errors.denied("the token protects tags here, so it deletes no blobs")
 
 
 def shown_names(call: Call) -> NameFilter | None:

@@ -109,7 +109,7 @@ def _store(call: Call, content: bytes, tags: tuple[str, ...]) -> Response:
         raise errors.manifest_invalid(str(error)) from error
     repository = call.repository
     with repository.locked():
-        check_push(call, tags, wanted)
+        check_push(call, tags, content)
         _check_references(call.layout, repository, document)
         stored = call.layout.add_bytes(content)
         repository.manifests.add(stored, wanted)
