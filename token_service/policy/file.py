@@ -8,7 +8,7 @@ is broken is refused at start-up; later, the last good policy stays and `problem
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -123,14 +123,29 @@ class PolicyFolder:
         """
         stop = stop if stop is not None else asyncio.Event()
         while not stop.is_set():
-            seen = await asyncio.to_thread(_fingerprint, self.folder)
-            if seen != self._seen:
-                self._seen = seen
-                await asyncio.to_thread(self.reload)
-            await self._wait_for_change(stop, recheck_seconds)
+            watched = await self._look()
+            try:
+                async with aclosing(self._changes(stop, recheck_seconds)) as changes:
+                    async for _ in changes:
+                        # A folder that was replaced as a whole is another one, which nobody watches yet.
+                        if await self._look() != watched:
+                            break
+            except OSError:  # the folder is gone, or there are no watches left: look at it from time to time
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), recheck_seconds)
 
-    async def _wait_for_change(self, stop: asyncio.Event, seconds: float) -> None:
-        changes = watchfiles.awatch(
+    async def _look(self) -> int:
+        """Reload if there is something new. Returns which folder it looked at: its inode, 0 where there is none."""
+        inode, seen = await asyncio.to_thread(lambda: (_inode(self.folder), _fingerprint(self.folder)))
+        if seen != self._seen:
+            self._seen = seen
+            await asyncio.to_thread(self.reload)
+        return inode
+
+    def _changes(self, stop: asyncio.Event, seconds: float) -> AsyncGenerator[object, None]:
+        """One item for each change, and one each `seconds` without any. The watch stays in place between items, so
+        that a change which comes while another one is being loaded is not missed."""
+        return watchfiles.awatch(
             self.folder,
             watch_filter=None,
             debounce=200,
@@ -140,12 +155,13 @@ class PolicyFolder:
             yield_on_timeout=True,
             recursive=False,
         )
-        try:
-            async with aclosing(changes):
-                await anext(changes, None)
-        except OSError:  # the folder is gone, or there are no watches left: look at it from time to time
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), seconds)
+
+
+def _inode(folder: Path) -> int:
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _fingerprint(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
