@@ -79,7 +79,7 @@ def time(day: int) -> str:
 
 IMPLIES = [
     ("", "", True), ("service: [a]", "", True), ("", "service: [a]", False),
-    ("service: [a]", "service: [a, b]", True),
+    ("service: [a]", "service: [a, b]", True), ("service: [a]", "service: [a]", True),
     ("service: [a, b]", "service: [a]", False), ("labels: {x: a}", "labels: {x: [a, b]}", True),
     ("labels: {x: [a, b]}", "labels: {x: a}", False), ("labels: {x: a, z: b}", "labels: {x: a}", True),
     ("labels: {x: a}", "labels: {z: a}", False), ("source_ip: ['10.1.0.0/16']", "source_ip: ['10.0.0.0/8']", True),

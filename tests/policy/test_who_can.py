@@ -91,6 +91,7 @@ SOLUTIONS = [
     ("{principal}/**", "a/b/c", [{"principal": "a"}, {"principal": "a/b"}]),
     ("{principal}", "a/b", [{"principal": "a/b"}]),
     ("x-{principal}", "x-a", [{"principal": "a"}]),
+    ("x-{principal}/b/*", "x-a/b/c", [{"principal": "a"}]),
     ("*{principal}", "ab", [{"principal": "ab"}, {"principal": "b"}]),
     ("{label.t}/{principal}", "a/b/c", [{"label.t": "a", "principal": "b/c"}, {"label.t": "a/b", "principal": "c"}]),
     ("{principal}/{principal}", "a/a", [{"principal": "a"}]),
