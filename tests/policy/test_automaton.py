@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.policy import reference
-from token_service.policy.automaton import Names, difference, fill, outside, principal_names, resource_names, union
+from token_service.policy.automaton import Names, difference, outside, principal_names, resource_names, union
 from token_service.policy.notation import parse_name, parse_resource
-from token_service.policy.pattern import Pattern, show
+from token_service.policy.pattern import Pattern, fill, show
 from token_service.scope import is_resource_name
 
 MAX_LENGTH = 6

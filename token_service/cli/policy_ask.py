@@ -20,7 +20,7 @@ from token_service.policy import can, diff, expectations, explain, who_can
 from token_service.policy.condition import Context
 from token_service.policy.file import load_policy
 from token_service.policy.index import CompiledPolicy
-from token_service.policy.match import describe
+from token_service.policy.match import Filled, describe
 from token_service.principal import Kind, Principal
 from token_service.scope import Scope, parse_scopes
 
@@ -260,7 +260,7 @@ def _plain_reach(reach: can.Reach) -> dict[str, object]:
     }
 
 
-def _plain_filled(one: can.Filled) -> dict[str, str]:
+def _plain_filled(one: Filled) -> dict[str, str]:
     return {"pattern": str(one.resource), "rule": one.rule.id, "place": one.rule.place}
 
 

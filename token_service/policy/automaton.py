@@ -12,10 +12,10 @@ Characters that no pattern names behave alike, so one stands for each class of t
 
 import string
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from token_service.policy.pattern import Deep, Glob, Literal, Pattern, Segment, Slot, SlotGlob, Wild
+from token_service.policy.pattern import Deep, Glob, Literal, Pattern, Segment, Wild
 
 _ALNUM = frozenset(string.ascii_lowercase + string.digits)
 _HEX = frozenset(string.hexdigits)
@@ -194,28 +194,6 @@ def _text(nfa: Nfa, state: int, text: str, names: Names) -> int:
     for character in text:
         state = nfa.read(state, names.in_segment if character == "?" else character, nfa.state())
     return state
-
-
-def fill(pattern: Pattern, values: dict[str, str]) -> Pattern | None:
-    """The pattern with its slots filled; None where a value does not fit (a path within a segment) or is missing."""
-    filled: list[Segment] = []
-    for segment in pattern:
-        if not isinstance(segment, Slot | SlotGlob):
-            filled.append(segment)
-            continue
-        value = values.get(segment.name)
-        if value is None or (isinstance(segment, SlotGlob) and "/" in value):
-            return None
-        filled.extend(_filled(segment, value))
-    return tuple(filled)
-
-
-def _filled(segment: Slot | SlotGlob, value: str) -> Iterator[Segment]:
-    if isinstance(segment, Slot):
-        yield from (Literal(part) for part in value.split("/"))
-    else:
-        pieces = segment.filled(value)
-        yield Glob(pieces) if len(pieces) > 1 or "?" in pieces[0] else Literal(pieces[0])
 
 
 # --- the grammar of repository names (scope.RESOURCE_NAME) -------------------------------------------------------

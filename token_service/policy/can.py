@@ -7,24 +7,15 @@ The answer for a type and an action is a set of patterns less another set: a nam
 `patterns` matches it and none of `but` does.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from token_service.policy.automaton import difference, fill, outside, resource_names, union
-from token_service.policy.condition import Context, hold
+from token_service.policy.automaton import difference, outside, resource_names, union
+from token_service.policy.condition import Context
 from token_service.policy.index import CompiledPolicy
-from token_service.policy.match import Request, is_meant
-from token_service.policy.pattern import Pattern, ResourcePattern, slots
+from token_service.policy.match import Filled, Request, applies, filled
 from token_service.policy.rule import ANY_ACTION, REPOSITORY, REPOSITORY_ACTIONS, Effect, Mode, Rule
 from token_service.principal import Principal
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """A pattern of a rule with its slots filled for one principal."""
-
-    resource: ResourcePattern
-    rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +39,6 @@ def can(policy: CompiledPolicy, principal: Principal, context: Context) -> tuple
     return tuple(found)
 
 
-def applies(rule: Rule, request: Request) -> bool:
-    return (
-        any(is_meant(term, request) for term in rule.principals)
-        and not any(is_meant(term, request) for term in rule.exceptions)
-        and hold(rule.when, request.principal, request.context, if_unknown=rule.effect is Effect.DENY)
-    )
-
-
 def _actions(policy: CompiledPolicy, kind: str) -> list[str]:
     """The actions that any rule names. `*` is itself where it may be granted; unnamed ones are not listed."""
     named = {action for rule in policy.rules for action in rule.actions}
@@ -72,23 +55,6 @@ def _reach(rules: list[Rule], request: Request, kind: str, action: str) -> Reach
     inside = union([one.resource.pattern for one in left], names)
     but = [one for one in denies if difference([inside, union([one.resource.pattern], names)], [], names) is not None]
     return Reach(kind, action, tuple(left), tuple(but))
-
-
-def filled(rule: Rule, kind: str, request: Request) -> Iterator[Filled]:
-    for resource in rule.resources:
-        if resource.type == kind:
-            for values in _values(resource.pattern, request):
-                pattern = fill(resource.pattern, values)
-                if pattern is not None:
-                    yield Filled(ResourcePattern(kind, pattern), rule)
-
-
-def _values(pattern: Pattern, request: Request) -> Iterator[dict[str, str]]:
-    """All ways in which the principal fills the slots."""
-    ways: list[dict[str, str]] = [{}]
-    for slot in dict.fromkeys(slots(pattern)):
-        ways = [way | {slot: "/".join(path)} for way in ways for path in request.slots(slot)]
-    yield from ways
 
 
 def to_plain(reaches: Iterable[Reach]) -> list[dict[str, object]]:

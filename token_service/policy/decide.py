@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 
 from token_service.access import Access, merge
 from token_service.name_filter import NameFilter
-from token_service.policy.can import applies, filled
 from token_service.policy.condition import Context as Context  # noqa: PLC0414 - part of what callers of decide need
 from token_service.policy.condition import hold
 from token_service.policy.index import CompiledPolicy, Slots
-from token_service.policy.match import Request
+from token_service.policy.match import Request, applies, filled
 from token_service.policy.pattern import show
 from token_service.policy.rule import ANY_ACTION, REPOSITORY, REPOSITORY_ACTIONS, Effect, Mode, Rule
 from token_service.principal import Principal

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from token_service.policy.automaton import Names, difference, resource_names, union
-from token_service.policy.can import applies, filled
 from token_service.policy.condition import Context
 from token_service.policy.decide import Decision, decide
 from token_service.policy.index import CompiledPolicy
-from token_service.policy.match import Request, describe
+from token_service.policy.match import Request, applies, describe, filled
 from token_service.policy.pattern import Literal, Pattern, ResourcePattern, matches, no_slots
 from token_service.policy.reach import may_meet, meant
 from token_service.policy.rule import ANY_ACTION, REPOSITORY, REPOSITORY_ACTIONS, Effect, Group, Mode, Rule, Term, Who

@@ -1,15 +1,16 @@
 """One rule against one request, part by part: what matched, what did not, and why. Pure.
 
-What belongs here: the parts of a rule looked at alone, for people who ask why (`explain.py`) and for counting
-(`coverage.py`). Decisions do not come this way (`index.py` finds rules at a flat cost); the tests hold that both
+What belongs here: the parts of a rule looked at alone, for people who ask why (`explain.py`), for counting
+(`coverage.py`), and for all that a principal reaches (`can.py`). Decisions do not come this way (`index.py` finds rules at a flat cost); the tests hold that both
 agree.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from token_service.policy.condition import Context, unmet
+from token_service.policy.condition import Context, hold, unmet
 from token_service.policy.index import CompiledPolicy, Slots
-from token_service.policy.pattern import ResourcePattern, matches, no_slots, slots
+from token_service.policy.pattern import Pattern, ResourcePattern, fill, matches, no_slots, slots
 from token_service.policy.rule import NAMELESS, Effect, Rule, Term, Who
 from token_service.principal import Kind, Principal
 
@@ -105,3 +106,39 @@ def _unfilled(rule: Rule, request: Request) -> str:
         {slot for resource in rule.resources for slot in slots(resource.pattern) if not request.slots(slot)}
     )
     return f" (nothing can fill {', '.join(f'{{{name}}}' for name in names)})" if names else ""
+
+
+# --- a rule with its slots filled for one principal --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A pattern of a rule with its slots filled for one principal."""
+
+    resource: ResourcePattern
+    rule: Rule
+
+
+def applies(rule: Rule, request: Request) -> bool:
+    return (
+        any(is_meant(term, request) for term in rule.principals)
+        and not any(is_meant(term, request) for term in rule.exceptions)
+        and hold(rule.when, request.principal, request.context, if_unknown=rule.effect is Effect.DENY)
+    )
+
+
+def filled(rule: Rule, kind: str, request: Request) -> Iterator[Filled]:
+    for resource in rule.resources:
+        if resource.type == kind:
+            for values in _values(resource.pattern, request):
+                pattern = fill(resource.pattern, values)
+                if pattern is not None:
+                    yield Filled(ResourcePattern(kind, pattern), rule)
+
+
+def _values(pattern: Pattern, request: Request) -> Iterator[dict[str, str]]:
+    """All ways in which the principal fills the slots."""
+    ways: list[dict[str, str]] = [{}]
+    for slot in dict.fromkeys(slots(pattern)):
+        ways = [way | {slot: "/".join(path)} for way in ways for path in request.slots(slot)]
+    yield from ways

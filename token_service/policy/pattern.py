@@ -215,3 +215,25 @@ def _find(piece: str, text: str, start: int, end: int) -> int:
     if "?" not in piece:
         return text.find(piece, start, end)
     return next((at for at in range(start, end - len(piece) + 1) if _stands_at(piece, text, at)), -1)
+
+
+def fill(pattern: Pattern, values: dict[str, str]) -> Pattern | None:
+    """The pattern with its slots filled; None where a value does not fit (a path within a segment) or is missing."""
+    filled: list[Segment] = []
+    for segment in pattern:
+        if not isinstance(segment, Slot | SlotGlob):
+            filled.append(segment)
+            continue
+        value = values.get(segment.name)
+        if value is None or (isinstance(segment, SlotGlob) and "/" in value):
+            return None
+        filled.extend(_filled(segment, value))
+    return tuple(filled)
+
+
+def _filled(segment: Slot | SlotGlob, value: str) -> Iterator[Segment]:
+    if isinstance(segment, Slot):
+        yield from (Literal(part) for part in value.split("/"))
+    else:
+        pieces = segment.filled(value)
+        yield Glob(pieces) if len(pieces) > 1 or "?" in pieces[0] else Literal(pieces[0])

@@ -14,10 +14,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
-from token_service.policy.automaton import difference, fill, outside, principal_names, resource_names, union
+from token_service.policy.automaton import difference, outside, principal_names, resource_names, union
 from token_service.policy.condition import Conditions
 from token_service.policy.notation import parse_name
-from token_service.policy.pattern import PRINCIPAL_SLOT, Literal, Pattern, ResourcePattern, show, slots
+from token_service.policy.pattern import PRINCIPAL_SLOT, Literal, Pattern, ResourcePattern, fill, show, slots
 from token_service.policy.rule import ANY_ACTION, REPOSITORY, REPOSITORY_ACTIONS, Effect, Group, Rule, Term, Who
 from token_service.principal import Kind
 from token_service.scope import is_path

@@ -10,10 +10,9 @@ a pattern match a given name.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from token_service.policy.can import applies
 from token_service.policy.condition import Conditions, parts
 from token_service.policy.index import LABEL_PREFIX, CompiledPolicy
-from token_service.policy.match import Request
+from token_service.policy.match import Request, applies
 from token_service.policy.pattern import (
     PRINCIPAL_SLOT,
     Deep,

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import product
 
-from token_service.policy.automaton import fill
 from token_service.policy.condition import Context, hold
 from token_service.policy.docker_auth.compare import Case, Line, compare
 from token_service.policy.docker_auth.entry import AclEntry
@@ -23,7 +22,7 @@ from token_service.policy.docker_auth.shapes import Unsupported
 from token_service.policy.docker_auth.source import World
 from token_service.policy.docker_auth.spell import spell_resources
 from token_service.policy.notation import parse_name
-from token_service.policy.pattern import PRINCIPAL_SLOT, Deep, Pattern, matches, show, slots
+from token_service.policy.pattern import PRINCIPAL_SLOT, Deep, Pattern, fill, matches, show, slots
 from token_service.policy.rule import ANY_ACTION, REPOSITORY_ACTIONS, Effect, Rule, Term, Who
 from token_service.principal import ANONYMOUS, Kind, Principal
 from token_service.scope import is_path

@@ -6,17 +6,18 @@ Names are compared as automata. A slot is compared for all that may fill it: two
 filling, and one lies within another only if it does for every filling.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from itertools import product
 
 from token_service.policy.automaton import difference, outside, principal_names, resource_names, union
-from token_service.policy.condition import Network
 from token_service.policy.docker_auth.entry import NOBODY, Accounts, Box
+from token_service.policy.docker_auth.networks import ALL_NETWORKS, networks_meet, networks_minus
 from token_service.policy.docker_auth.shapes import Unsupported
 from token_service.policy.docker_auth.source import World
 from token_service.policy.pattern import (
+    PRINCIPAL_SLOT,
     Deep,
     Glob,
     Literal,
@@ -26,37 +27,49 @@ from token_service.policy.pattern import (
     Slot,
     SlotGlob,
     Wild,
+    fill,
     matches,
+    show,
     slots,
 )
+from token_service.scope import is_path
 
 MAX_NETWORKS = 64
 MAX_BOXES = 32
-_ALL_NETWORKS: tuple[Network, ...] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
+MAX_FILLINGS = 64
+MAX_USERS = 4096
 _UNROLLED = 3
 
+_Fillings = tuple[tuple[str, tuple[str, ...]], ...]
+"""Slots and what may stand in them; what is not listed may be anything."""
 
-def meet(box: Box, other: Box) -> bool:
-    """Whether some request may lie in both. Labels never keep two sets apart: anybody may have both."""
+
+def meet(box: Box, other: Box, known: World | None = None) -> bool:
+    """Whether some request may lie in both. Conditions on labels never keep two sets apart: anybody may have both.
+
+    With `known`, there are no other users, and labels have no other values, than now.
+    """
+    fillings = _fillings(box, other, known)
     return (
         _accounts_meet(box.accounts, other.accounts)
         and not _accounts_within(other.accounts, box.exceptions)
         and not _accounts_within(box.accounts, box.exceptions | other.exceptions)
-        and any(_resources_meet(one, two) for one in box.resources for two in other.resources)
+        and any(_resources_meet(one, two, fillings) for one in box.resources for two in other.resources)
         and (box.services is None or other.services is None or not set(box.services).isdisjoint(other.services))
-        and (box.networks is None or other.networks is None or _networks_meet(box.networks, other.networks))
+        and (box.networks is None or other.networks is None or networks_meet(box.networks, other.networks))
     )
 
 
-def minus(box: Box, other: Box, by_name: World | None = None) -> tuple[Box, ...]:
+def minus(box: Box, other: Box, known: World | None = None) -> tuple[Box, ...]:
     """What of `box` is not in `other`, as boxes that may overlap. Raises Unsupported where that cannot be said.
 
-    A request lies outside `other` if it does in one respect. With `by_name`, those whose labels `other` asks for are
-    named one by one; without it, conditions on labels can be left out of nothing.
+    A request lies outside `other` if it does in one respect. With `known`, those whose labels `other` asks for are
+    named one by one; without it, nobody can be left out for want of a label.
     """
     left: list[Box] = []
-    left += _minus_principals(box, other, by_name)
-    resources = tuple(part for one in box.resources for part in _resource_minus(one, other.resources))
+    left += _minus_principals(box, other, known)
+    fillings = _fillings(box, other, known)
+    resources = tuple(part for one in box.resources for part in _resource_minus(one, other.resources, fillings))
     if resources:
         left.append(replace(box, resources=resources))
     left += _minus_services(box, other)
@@ -69,15 +82,15 @@ def minus(box: Box, other: Box, by_name: World | None = None) -> tuple[Box, ...]
 # --- principals ------------------------------------------------------------------------------------------------
 
 
-def _minus_principals(box: Box, other: Box, by_name: World | None) -> Iterator[Box]:
+def _minus_principals(box: Box, other: Box, known: World | None) -> Iterator[Box]:
     has = dict(box.labels)
     asked = [(label, values) for label, values in other.labels if not set(has.get(label, ())) or
              not set(has[label]) <= set(values)]  # fmt: skip
     accounts = other.accounts
     if asked:
-        if by_name is None:
+        if known is None:
             raise Unsupported("its condition on labels cannot be turned round")
-        accounts = _named(other, by_name)
+        accounts = _named(other, known)
     if not _accounts_within(box.accounts, accounts | box.exceptions):
         yield _normal(box, box.exceptions | accounts)
 
@@ -149,14 +162,68 @@ def loose(pattern: Pattern) -> Pattern:
     return tuple(found)
 
 
-def _resources_meet(one: ResourcePattern, other: ResourcePattern) -> bool:
-    return one.type == other.type and _patterns_meet(loose(one.pattern), loose(other.pattern))
+def _fillings(box: Box, other: Box, known: World | None) -> _Fillings:
+    """What may stand in slots where both boxes apply, as far as it can be counted."""
+    names = _exact_names(box.accounts) or _exact_names(other.accounts)
+    fillings = [(PRINCIPAL_SLOT, names)] if names else []
+    if known is None or not known.is_closed:
+        return tuple(fillings)
+    used = {name for each in (box, other) for one in each.resources for name in slots(one.pattern)}
+    if not names and PRINCIPAL_SLOT in used and len(known.users) <= MAX_USERS:
+        fillings.append((PRINCIPAL_SLOT, tuple(known.users)))
+    for name in used - {PRINCIPAL_SLOT}:
+        values = known.label_values(name.removeprefix("label."))
+        if len(values) <= MAX_FILLINGS and all(map(is_path, values)):
+            fillings.append((name, values))
+    return tuple(sorted(fillings))
+
+
+def _exact_names(accounts: Accounts) -> tuple[str, ...]:
+    exact = all(isinstance(segment, Literal) for name in accounts.names for segment in name)
+    is_few = exact and not accounts.anonymous and len(accounts.names) <= MAX_FILLINGS
+    return tuple(show(name) for name in accounts.names) if is_few else ()
+
+
+@lru_cache(maxsize=8192)
+def _possible(pattern: Pattern, fillings: _Fillings) -> tuple[Pattern, ...]:
+    """Patterns without slots that match at least what `pattern` may match."""
+    used = [(name, values) for name, values in fillings if name in slots(pattern)]
+    found = []
+    for values in product(*(values for _, values in used)):
+        known = dict(zip((name for name, _ in used), values, strict=True))
+        part = tuple(segment for one in pattern for segment in _fill_segment(one, known))
+        found.append(loose(part))
+    return tuple(dict.fromkeys(found))
+
+
+def _fill_segment(segment: Segment, known: dict[str, str]) -> Pattern:
+    """What is not known stays a slot, and so does a path within a segment."""
+    name = segment.name if isinstance(segment, Slot | SlotGlob) else None
+    return (name in known and fill((segment,), known)) or (segment,)
+
+
+def _resources_meet(one: ResourcePattern, other: ResourcePattern, fillings: _Fillings) -> bool:
+    return one.type == other.type and any(
+        _may_meet(a, b) and _patterns_meet(a, b)
+        for a in _possible(one.pattern, fillings)
+        for b in _possible(other.pattern, fillings)
+    )
+
+
+def _may_meet(one: Pattern, other: Pattern) -> bool:
+    """Quick: patterns with different literal segments in one place have no name in common."""
+    for mine, yours in zip(one, other, strict=False):
+        if isinstance(mine, Deep) or isinstance(yours, Deep):
+            return True
+        if isinstance(mine, Literal) and isinstance(yours, Literal) and mine.text != yours.text:
+            return False
+    return True
 
 
 def _resource_minus(
-    one: ResourcePattern, others: Iterable[ResourcePattern], unrolled: int = 0
+    one: ResourcePattern, others: tuple[ResourcePattern, ...], fillings: _Fillings, unrolled: int = 0
 ) -> tuple[ResourcePattern, ...]:
-    near = tuple(other.pattern for other in others if _resources_meet(one, other))
+    near = tuple(other.pattern for other in others if _resources_meet(one, other, fillings))
     if not near:
         return (one,)
     if _pattern_within(one.pattern, near):
@@ -164,7 +231,7 @@ def _resource_minus(
     if isinstance(one.pattern[-1], Deep) and unrolled < _UNROLLED:
         start = one.pattern[:-1]
         parts = (replace(one, pattern=(*start, Wild())), replace(one, pattern=(*start, Wild(), Deep())))
-        return tuple(left for part in parts for left in _resource_minus(part, others, unrolled + 1))
+        return tuple(left for part in parts for left in _resource_minus(part, others, fillings, unrolled + 1))
     raise Unsupported("what is left of the names cannot be written as patterns")
 
 
@@ -195,7 +262,7 @@ def _fixed_within(inner: Pattern, outer: tuple[Pattern, ...]) -> bool:
     return outside([inner], outer, resource_names([inner, *outer])) is None
 
 
-# --- services and networks -------------------------------------------------------------------------------------
+# --- services and addresses -------------------------------------------------------------------------------------
 
 
 def _minus_services(box: Box, other: Box) -> Iterator[Box]:
@@ -211,27 +278,8 @@ def _minus_services(box: Box, other: Box) -> Iterator[Box]:
 def _minus_networks(box: Box, other: Box) -> Iterator[Box]:
     if other.networks is None:
         return
-    left = _networks_minus(box.networks or _ALL_NETWORKS, other.networks)
+    left = networks_minus(box.networks or ALL_NETWORKS, other.networks)
     if len(left) > MAX_NETWORKS:
         raise Unsupported(f"what is left of the addresses takes more than {MAX_NETWORKS} networks")
     if left:
         yield replace(box, networks=left)
-
-
-def _networks_minus(networks: tuple[Network, ...], others: tuple[Network, ...]) -> tuple[Network, ...]:
-    for other in others:
-        networks = tuple(part for network in networks for part in _network_minus(network, other))
-    four = collapse_addresses(network for network in networks if isinstance(network, IPv4Network))
-    six = collapse_addresses(network for network in networks if isinstance(network, IPv6Network))
-    return (*four, *(network for network in six if network.network_address.ipv4_mapped is None))
-
-
-def _network_minus(network: Network, other: Network) -> Iterator[Network]:
-    if network.version != other.version or not network.overlaps(other):
-        yield network
-    elif network.prefixlen < other.prefixlen:
-        yield from network.address_exclude(other)  # type: ignore[arg-type] # of the same version
-
-
-def _networks_meet(ones: tuple[Network, ...], others: tuple[Network, ...]) -> bool:
-    return any(one.overlaps(other) for one in ones for other in others if one.version == other.version)
