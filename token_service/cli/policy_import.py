@@ -47,7 +47,7 @@ def docker_auth(
     if imported.problems and not allow_partial:
         raise LoadError(
             str(source),
-            f"{len(imported.problems)} things cannot be imported exactly, so nothing was written",
+            f"cannot be imported exactly (problems: {len(imported.problems)}), so nothing was written",
             "change them, or leave them out with --allow-partial, which grants less",
         )
     _write(out, imported)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from token_service.errors import LoadError
+from token_service.policy.docker_auth.glob import read_pattern
+from token_service.policy.docker_auth.shapes import Unsupported
 from token_service.scope import RESOURCE_TYPE
 from token_service.strict_yaml import Entry, List, Node, Text, items, load, mapping, nearest, shown, string
 
@@ -102,7 +104,11 @@ def read_source(data: str | bytes, place: str, user_problem: UserProblem, findin
     _refuse_unknown(top, _KEYS, "docker_auth's configuration", findings)
     for key, known in (("server", _SERVER_KEYS), ("token", _TOKEN_KEYS)):
         if key in top:
-            _refuse_unknown(mapping(top[key].value, key), known, key, findings)
+            for entry in mapping(top[key].value, key).values():
+                if entry.key not in known:
+                    findings.note(
+                        entry.place, f"{key} has no key {shown(entry.key)}; docker_auth ignores it in silence"
+                    )
     for key, advice in (*LOGINS.items(), *RULES.items()):
         if key in top:
             findings.problem(top[key].place, f"`{key}` is not imported: {advice}")
@@ -128,9 +134,17 @@ def _types(entries: tuple[Node, ...]) -> tuple[str, ...]:
         match = mapping(node, "an entry of acl").get("match")
         if match is not None and not isinstance(match.value, Text | List):
             kind = mapping(match.value, "match").get("type")
-            if kind is not None and isinstance(kind.value, Text) and RESOURCE_TYPE.fullmatch(kind.value.text):
-                types.add(kind.value.text.partition("(")[0])
+            if kind is not None and isinstance(kind.value, Text):
+                types.update(_named_types(kind.value.text))
     return tuple(sorted(types))
+
+
+def _named_types(text: str) -> list[str]:
+    try:
+        named = read_pattern(text, slots=False).literals or ()
+    except Unsupported:  # which the entry's reader reports
+        return []
+    return [kind for kind in named if "(" not in kind and RESOURCE_TYPE.fullmatch(kind)]
 
 
 # --- users -----------------------------------------------------------------------------------------------------

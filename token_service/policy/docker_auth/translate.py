@@ -11,7 +11,7 @@ no-entry that meet, one of these is done, and the first that can be said exactly
    one allow rule never harms another, so this needs no thought about other entries.
 3. A deny rule for what the no-entry matches less all yes-entries before it: a deny overrides every allow, so it must
    not touch what an earlier entry granted. Tried for the whole no-entry, then for its part within the yes-entry.
-4. Steps 2 and 3 with the users whom a condition on labels means named one by one.
+4. Steps 2 and 3 with the users and labels that there are now: whom a condition means is named one by one.
 
 Where none can be said, the import is not exact: a problem, or, if that was asked for, the yes-entry is dropped for
 this action. An entry that could not be read (`is_exact` false) never says yes, and says no for all that it might
@@ -148,42 +148,50 @@ class _Action:
     ) -> tuple[tuple[Box, ...], tuple[Box, ...]]:
         granted = [one.box for one in before if one.is_exact and self._grants(one)]
         ways: list[Callable[[World | None], tuple[tuple[Box, ...], tuple[Box, ...]]]] = [
-            lambda by_name: (_less(boxes, [other.box], by_name), ()),
-            lambda by_name: (boxes, self._denied((other.box,), other, granted, by_name)),
-            lambda by_name: (boxes, self._denied(_within(boxes, other.box), other, granted, by_name)),
+            lambda known: (_less(boxes, [other.box], known), ()),
+            lambda known: (boxes, self._denied((other.box,), other, granted, known)),
+            lambda known: (boxes, self._denied(_within(boxes, other.box), other, granted, known)),
         ]
         if other.is_deny and not any(meet(other.box, box) for box in granted):
             return boxes, (other.box,)
         reasons = []
-        for by_name in (None, self.world):
+        for known in (None, self.world):
             for way in ways:
                 try:
-                    return way(by_name)
+                    done = way(known)
                 except Unsupported as error:
                     reasons.append(str(error))
+                    continue
+                if known is not None:
+                    self._note_known(other)
+                return done
         reason = "; ".join(dict.fromkeys(reasons))
         raise Unsupported(f"what entry {other.number} before it takes away cannot be written as rules ({reason})")
+
+    def _note_known(self, entry: AclEntry) -> None:
+        what = "whom and what it means was looked up among the users of this file"
+        self.findings.note(entry.place, f"entry {entry.number}: {what}; look again when users or labels change")
 
     def _grants(self, entry: AclEntry) -> bool:
         """Whether a deny rule has to spare what the entry grants. `*` is denied with any action, so it spares all."""
         return not entry.is_deny if self.action == ANY_ACTION else entry.says(self.action)
 
     def _denied(
-        self, boxes: tuple[Box, ...], other: AclEntry, granted: list[Box], by_name: World | None
+        self, boxes: tuple[Box, ...], other: AclEntry, granted: list[Box], known: World | None
     ) -> tuple[Box, ...]:
         if self.action == ANY_ACTION and not other.is_deny:
             raise Unsupported("all actions but some cannot be denied")
-        return _less(boxes, granted, by_name)
+        return _less(boxes, granted, known)
 
 
-def _less(boxes: tuple[Box, ...], others: Iterable[Box], by_name: World | None) -> tuple[Box, ...]:
+def _less(boxes: tuple[Box, ...], others: Iterable[Box], known: World | None) -> tuple[Box, ...]:
     for other in others:
-        boxes = tuple(_unique(part for box in boxes for part in _less_one(box, other, by_name)))
+        boxes = tuple(_unique(part for box in boxes for part in _less_one(box, other, known)))
     return boxes
 
 
-def _less_one(box: Box, other: Box, by_name: World | None) -> tuple[Box, ...]:
-    return minus(box, other, by_name) if meet(box, other) else (box,)
+def _less_one(box: Box, other: Box, known: World | None) -> tuple[Box, ...]:
+    return minus(box, other, known) if meet(box, other, known) else (box,)
 
 
 def _unique(boxes: Iterable[Box]) -> Iterator[Box]:

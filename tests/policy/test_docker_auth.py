@@ -1,0 +1,586 @@
+"""The import of docker_auth's configuration against an independent model of docker_auth, and case by case."""
+
+import json
+import random
+import re
+from collections import Counter
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.policy import docker_auth_configs as generate
+from tests.policy.docker_auth_model import Server, path_match
+from token_service.accounts.users_file import parse_users
+from token_service.errors import LoadError
+from token_service.policy.decide import Context, decide
+from token_service.policy.docker_auth import Imported, import_config
+from token_service.policy.docker_auth.glob import read_pattern
+from token_service.policy.docker_auth.shapes import Unsupported
+from token_service.policy.docker_auth.source import LOGINS, RULES
+from token_service.policy.docker_auth.spell import spell_resources
+from token_service.policy.index import CompiledPolicy, compile_policy
+from token_service.policy.parse import parse_policy
+from token_service.policy.pattern import matches
+from token_service.principal import ANONYMOUS, Principal
+from token_service.scope import Scope, is_path, is_resource_name
+
+Config = dict[str, Any]
+HASH = generate.HASH
+
+
+def load(config: Config | str) -> Imported:
+    text = config if isinstance(config, str) else json.dumps(config)
+    return import_config(text, "auth_config.yml", lambda name, stored: None)
+
+
+def load_or_none(config: Config) -> Imported | None:
+    """None where no rules can be found that do not grant more."""
+    try:
+        return load(config)
+    except LoadError as error:
+        assert error.problem.startswith("cannot be imported: account")  # noqa: PT017
+        return None
+
+
+def compiled(imported: Imported) -> CompiledPolicy:
+    return compile_policy(parse_policy(imported.policy, "docker-auth.yaml").rules)
+
+
+def granted(policy: CompiledPolicy, who: Principal, request: generate.Request) -> set[str]:
+    _, kind, name, actions, service, address = request
+    access = decide(policy, who, [Scope(kind, name, tuple(sorted(actions)))], Context(service, 0, address)).access
+    return set(access[0].actions) & actions if access else set()
+
+
+# --- generated configurations and requests -----------------------------------------------------------------------
+
+CONFIGS, REQUESTS, PAIRS = 50, 72, 2_600
+"""Of a chunk, of which there are eight; some requests are not comparable, and at least so many pairs are left."""
+
+
+def _has_odd_label(who: Principal) -> bool:
+    return not all(is_path(value) for values in who.labels.values() for value in values)
+
+
+def _is_comparable(config: Config, request: generate.Request) -> bool:
+    """Names that registries accept, and types that the configuration names."""
+    _, kind, name, *_ = request
+    return is_resource_name(name) and (kind != "plugin" or '"plugin"' in json.dumps(config["acl"]))
+
+
+def _compare(config: Config, imported: Imported, requests: list[generate.Request], counts: Counter[str]) -> None:
+    policy = compiled(imported)
+    users = parse_users(imported.users.encode(), "users.yaml")
+    server = Server(config)
+    for request in requests:
+        if not _is_comparable(config, request):
+            continue
+        account, kind, name, actions, service, address = request
+        who = users[account].principal() if account else ANONYMOUS
+        theirs = server.grants(account, kind, name, set(actions), service, address)
+        ours = granted(policy, who, request)
+        counts["all" if theirs == actions else "part" if theirs else "none"] += 1
+        assert ours <= theirs, (request, ours, theirs)
+        if not imported.problems and not _has_odd_label(who):
+            counts["compared"] += 1
+            assert ours == theirs, (request, ours, theirs)
+
+
+@pytest.mark.parametrize("broken", [0.0, 0.3])
+@pytest.mark.parametrize("chunk", range(4))
+def test_grants_what_docker_auth_grants(chunk: int, broken: float) -> None:
+    rng = random.Random(f"{chunk} {broken}")
+    counts: Counter[str] = Counter()
+    for _ in range(CONFIGS):
+        config = generate.config(rng, broken)
+        requests = generate.requests(rng, config, REQUESTS)
+        imported = load_or_none(config)
+        if imported is None:
+            counts["refused"] += 1
+            continue
+        counts["partial" if imported.problems else "exact"] += 1
+        _compare(config, imported, requests, counts)
+    pairs = counts["all"] + counts["part"] + counts["none"]
+    assert pairs >= PAIRS
+    assert counts["all"] > 0.08 * pairs
+    assert counts["part"] > 0.08 * pairs
+    assert counts["none"] > 0.3 * pairs
+    assert counts["refused"] <= 0.1 * CONFIGS
+    if broken:
+        assert counts["partial"] > 0.3 * CONFIGS
+    else:
+        assert counts["exact"] > 0.8 * CONFIGS
+        assert counts["compared"] > 0.6 * pairs
+
+
+def test_partial_imports_still_grant_much() -> None:
+    """A subset is easily had by granting nothing."""
+    rng = random.Random("much")
+    theirs = ours = 0
+    for _ in range(60):
+        config = generate.config(rng, 0.15)
+        imported = load_or_none(config)
+        if imported is None or not imported.problems:
+            continue
+        policy, users, server = compiled(imported), parse_users(imported.users.encode(), "u"), Server(config)
+        for request in generate.requests(rng, config, 40):
+            if _is_comparable(config, request):
+                account, kind, name, actions, service, address = request
+                theirs += len(server.grants(account, kind, name, set(actions), service, address))
+                ours += len(granted(policy, users[account].principal() if account else ANONYMOUS, request))
+    assert theirs > 300
+    assert ours > 0.35 * theirs
+
+
+def test_rules_also_hold_for_accounts_that_come_later() -> None:
+    rng = random.Random("later")
+    compared = 0
+    for _ in range(80):
+        config = generate.config(rng)
+        imported = load_or_none(config)
+        if (
+            imported is None
+            or imported.problems
+            or "look again" in imported.report
+            or "became the values" in imported.report
+        ):
+            continue
+        later = {**config, "users": {**config["users"], **_newcomers(rng)}}
+        server, policy = Server(later), compiled(imported)
+        for request in generate.requests(rng, later, 60):
+            account, kind, name, actions, service, address = request
+            if account in generate.NEWCOMERS and _is_comparable(config, request):
+                labels = {key: tuple(values) for key, values in later["users"][account].get("labels", {}).items()}
+                theirs = server.grants(account, kind, name, set(actions), service, address)
+                assert granted(policy, Principal(account, labels=labels), request) == theirs, request
+                compared += 1
+    assert compared > 1000
+
+
+def _newcomers(rng: random.Random) -> dict[str, Any]:
+    return {
+        name: {"password": HASH, "labels": {"group": rng.sample(generate.GROUPS[:4], 2), "tier": ["web"]}}
+        for name in generate.NEWCOMERS
+    }
+
+
+# --- patterns ------------------------------------------------------------------------------------------------------
+
+_BITS = ("a", "b", ".*", ".+", "[^/]*", "[^/]+", "[^/]", "/", "(a|b)", "a?", ".", "(b/|a)?", "[ab]", "(?:a|/b)")
+_NAMES = ["/".join(parts) for count in (1, 2, 3, 4) for parts in product(["a", "b", "ab", "ba"], repeat=count)]
+
+
+def test_regular_expressions_are_spelled_exactly() -> None:
+    rng = random.Random(5)
+    read = hits = 0
+    for _ in range(1500):
+        text = "".join(rng.choice(_BITS) for _ in range(rng.randint(1, 6)))
+        text = f"{'^' * (rng.random() < 0.6)}{text}{'$' * (rng.random() < 0.6)}"
+        try:
+            spelled = spell_resources(read_pattern(f"/{text}/", slots=True), "repository")
+        except Unsupported:
+            continue
+        read += 1
+        for name in rng.sample(_NAMES, 30):
+            is_match = re.search(text, name) is not None
+            hits += is_match
+            assert any(matches(one.pattern, name.split("/"), lambda _: ()) for one in spelled) is is_match, (
+                text,
+                name,
+            )
+    assert read > 1400
+    assert hits > 0.2 * 30 * read
+
+
+_GLOB_BITS = ("a", "b", "*", "**", "?", "/", "[ab]", "[a-c]", "\\a")
+
+
+def test_globs_are_spelled_exactly() -> None:
+    rng = random.Random(6)
+    hits = 0
+    for _ in range(3000):
+        text = "".join(rng.choice(_GLOB_BITS) for _ in range(rng.randint(1, 6)))
+        if len(text) > 2 and text.startswith("/") and text.endswith("/"):
+            continue
+        try:
+            spelled = spell_resources(read_pattern(text, slots=True), "repository")
+        except Unsupported:  # too many alternatives
+            continue
+        for name in rng.sample(_NAMES, 30):
+            is_match = path_match(text, name)
+            hits += is_match
+            assert any(matches(one.pattern, name.split("/"), lambda _: ()) for one in spelled) is is_match, (
+                text,
+                name,
+            )
+    assert hits > 250
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("team/*", ["team/*"]),
+        ("**", ["*"]),
+        ("te[ab]m/?", ["team/?", "tebm/?"]),
+        ("${account}/*", ["{principal}/*"]),
+        ("${labels:group}-x/*", ["{label.group}-x/*"]),
+        ("/^team\\/.*$/", ["team/**"]),
+        ("/^(team|pub)/.+$/", ["team/**", "pub/**"]),
+        ("/.+/", ["**"]),
+        ("/^${account}/.*$/", ["{principal}/**"]),
+        ("/app/", ["**/*app*", "**/*app*/**"]),
+        ("/^registry\\.d/x$/", ["registry.d/x"]),
+        ("Team/App", []),
+        ("team/{x}", []),
+        ("", []),
+    ],
+)
+def test_patterns_of_names(pattern: str, expected: list[str]) -> None:
+    found = spell_resources(read_pattern(pattern, slots=True), "repository")
+    assert [str(one).partition(":")[2] for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("/^[a-z]+$/", "after something else"),
+        ("/(?i)team/", "flags"),
+        ("/a\\d/", "escape"),
+        ("/a{2}/", "no counterpart"),
+        ("/(a/", "not closed"),
+        ("/a)/", "not opened"),
+        ("/a^b/", "anchor"),
+        ("/(^a)?b/", "repeated anchor"),
+        ("/a**/", "two repetitions"),
+        ("[^a]*", "negated"),
+        ("[a", "not closed"),
+        ("a\\", "backslash"),
+        ("[a-z][a-z][a-z]", "alternatives"),
+        ("${account:1}/*", "capture group"),
+        ("${name}", "placeholder"),
+        ("${labels:my group}/*", "capture group"),
+        ("${labels:a}${labels:b}", "two placeholders"),
+        ("${labels:a}/${labels:a}", "label twice"),
+        ("/^${labels:a}/.*$/", "unquoted"),
+        ("x" * 300, "longer"),
+    ],
+)
+def test_patterns_that_have_no_counterpart(pattern: str, reason: str) -> None:
+    with pytest.raises(Unsupported, match=reason):
+        spell_resources(read_pattern(pattern, slots=True), "repository")
+
+
+# --- whole configurations --------------------------------------------------------------------------------------
+
+REFERENCE = f"""
+server: {{addr: ":5001", certificate: /x, key: /y}}
+token: {{issuer: "Acme auth server", expiration: 900}}
+users:
+  "admin": {{password: "{HASH}"}}
+  "test": {{password: "{HASH}", labels: {{group: [VIP, web], project: [site], tier: [front]}}}}
+  "dev": {{password: "{HASH}", labels: {{group: [developer]}}}}
+  "": {{}}
+acl:
+  - match: {{ip: "127.0.0.0/8"}}
+    actions: ["*"]
+    comment: "Allow everything from localhost (IPv4)"
+  - match: {{ip: "::1"}}
+    actions: ["*"]
+  - match: {{account: "admin"}}
+    actions: ["*"]
+  - match: {{account: "test", name: "test-*"}}
+    actions: ["*"]
+  - match: {{account: "test"}}
+    actions: []
+  - match: {{account: "/.+/", name: "${{account}}/*"}}
+    actions: ["*"]
+  - match: {{account: "/.+/", type: "registry", name: "catalog"}}
+    actions: ["*"]
+  - match: {{account: "/.+/"}}
+    actions: ["pull"]
+  - match: {{account: "", name: "hello-world"}}
+    actions: ["pull"]
+  - match: {{labels: {{"group": "/trainee|dev/"}}}}
+    actions: ["push", "pull"]
+  - match: {{name: "${{labels:group}}-shared/*"}}
+    actions: ["push", "pull"]
+  - match: {{name: "${{labels:project}}-{{labels:tier}}/*"}}
+    actions: ["push", "pull"]
+"""
+
+
+def test_the_reference_configuration() -> None:
+    imported = load(REFERENCE)
+    assert imported.problems == ()
+    policy = parse_policy(imported.policy, "p").rules
+    assert [rule.id for rule in policy] == ["acl-1", "acl-2", "acl-3", "acl-4", "acl-6", "acl-7", "acl-8", "acl-9"]
+    own = policy[4]
+    assert ([*map(str, own.principals)], [*map(str, own.exceptions)]) == (["user:**"], ["user:test"])
+    assert [*map(str, own.resources)] == ["repository:{principal}/*"]
+    assert "# entry 1, auth_config.yml:10: Allow everything from localhost (IPv4)" in imported.policy
+    assert "`/trainee|dev/` matches anywhere" in imported.report
+    assert "the values that users have now: developer" in imported.report
+    assert "label `group` has the value `VIP`" in imported.report
+    assert "entry 12: the entry never matches" in imported.report  # its placeholder lacks a $, as in the original
+
+
+def test_the_documentation_shows_what_the_import_makes() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "migrate-docker-auth.md").read_text()
+    theirs, ours = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:2]
+    users = "".join(f'  {name}: {{password: "{HASH}"}}\n' for name in ("admin", "test", "alice"))
+    imported = load(f"{theirs}users:\n{users}")
+    assert imported.problems == ()
+    assert imported.policy.partition("version:")[2] == ours.partition("version:")[2]
+
+
+def simple(*acl: dict[str, Any], users: dict[str, Any] | None = None) -> Config:
+    known = {"alice": {"password": HASH}, "bob": {"password": HASH}, "": {}}
+    return {"users": known if users is None else users, "acl": list(acl)}
+
+
+def entry(actions: list[str], **match: Any) -> dict[str, Any]:
+    return {"match": match, "actions": actions}
+
+
+def rules(config: Config) -> list[str]:
+    """The rules in short: effect, actions, principals (less exceptions), resources."""
+    imported = load(config)
+    assert imported.problems == ()
+    return [
+        f"{rule.effect} {','.join(sorted(rule.actions))} {','.join(map(str, rule.principals))}"
+        f"{''.join(f' -{one}' for one in rule.exceptions)} {' '.join(map(str, rule.resources))}"
+        for rule in parse_policy(imported.policy, "p").rules
+    ]
+
+
+@pytest.mark.parametrize(
+    ("acl", "expected"),
+    [
+        pytest.param(
+            [entry([], account="alice", name="team/*"), entry(["pull"], account="/.+/", type="repository")],
+            ["deny * user:alice repository:team/*", "allow pull user:** repository:**"],
+            id="a denial that nothing comes before is a deny rule",
+        ),
+        pytest.param(
+            [
+                entry(["*"], account="alice"),
+                entry([], name="secret/*"),
+                entry(["pull"], account="/.+/", type="repository"),
+            ],
+            [
+                "allow * user:alice registry:catalog repository:**",
+                "deny pull anyone -user:alice repository:secret/*",
+                "allow pull user:** repository:**",
+            ],
+            id="a denial spares those who come before",
+        ),
+        pytest.param(
+            [
+                entry(["*"], account="alice", name="test-*"),
+                entry([], account="alice"),
+                entry(["pull"], account="/.+/", type="repository"),
+            ],
+            ["allow * user:alice repository:test-*", "allow pull user:** -user:alice repository:**"],
+            id="a denial that cannot spare them becomes an exception",
+        ),
+        pytest.param(
+            [entry([], type="repository", name="*"), entry(["pull"], name="/.*/", type="repository")],
+            ["deny * anyone repository:*", "allow pull anyone repository:**"],
+            id="one segment only",
+        ),
+        pytest.param(
+            [entry(["push"], name="team/*"), entry(["pull"], name="/^team/", type="repository")],
+            [
+                "deny pull anyone repository:team/*",
+                "allow push anyone repository:team/*",
+                "allow pull anyone repository:team* repository:team*/**",
+            ],
+            id="an entry that grants something else takes away, too",
+        ),
+        pytest.param(
+            [entry(["pull"], account="/.*/"), entry(["*"], account="alice")],
+            ["allow pull anyone registry:catalog repository:**"],
+            id="what comes too late is not there",
+        ),
+        pytest.param(
+            [entry(["pull"], account="")], ["allow pull anonymous registry:catalog repository:**"], id="nobody"
+        ),
+        pytest.param(
+            [entry(["pull"], account="/^(alice|bob)$/", name="x")],
+            ["allow pull user:alice,user:bob repository:x"],
+            id="alternatives",
+        ),
+        pytest.param(
+            [entry(["*"], type="plugin", name="x"), entry(["list"], type="repository", name="x")],
+            ["allow * anyone plugin:x", "allow list anyone repository:x"],
+            id="types",
+        ),
+    ],
+)
+def test_first_match_becomes_rules(acl: list[dict[str, Any]], expected: list[str]) -> None:
+    assert rules(simple(*acl)) == expected
+
+
+def test_without_an_anonymous_user_nobody_is_anonymous() -> None:
+    imported = load(simple(entry(["pull"]), users={"alice": {"password": HASH}}))
+    assert "anyone" not in imported.policy
+    assert "user:**" in imported.policy
+
+
+def test_addresses_are_cut_out_exactly() -> None:
+    config = simple(entry(["pull"], ip="10.1.0.0/16"), entry(["*"], ip="10.0.0.7/8", type="repository"))
+    policy = compiled(load(config))
+    for address, expected in (("10.1.2.3", {"pull"}), ("10.2.0.1", {"pull", "push"}), ("11.0.0.1", set())):
+        request = ("alice", "repository", "x", frozenset({"pull", "push"}), "r", address)
+        assert granted(policy, Principal("alice"), request) == expected
+
+
+def test_what_is_looked_up_among_the_users_is_said() -> None:
+    users = {
+        "alice": {"password": HASH, "labels": {"group": ["banned"]}},
+        "bob": {"password": HASH},
+    }
+    acl = (
+        entry(["pull"], name="public/*"),
+        entry([], labels={"group": "banned"}),
+        entry(["pull"], account="/.+/", type="repository"),
+    )
+    imported = load(simple(*acl, users=users))
+    assert imported.problems == ()
+    assert 'except: ["user:alice"]' in imported.policy
+    assert "entry 2: whom and what it means was looked up among the users" in imported.report
+
+
+# --- what is refused -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"acl": [entry(["push"], team="infra")]}, "`match` has no key `team`: docker_auth ignores it and grants"),
+        ({"acl": [entry(["push"], account="/[a-z]+/")]}, "account `/[a-z]+/`: `+` after something else"),
+        ({"acl": [entry(["push"], service="reg*")]}, "a pattern of services has no counterpart"),
+        ({"acl": [entry(["push"], ip="10.0.0.*")]}, "ip `10.0.0.*` is neither"),
+        ({"acl": [entry(["push"], ip="10.0.0.0/255.0.0.0")]}, "is neither an address"),
+        ({"acl": [entry(["push"], account="${labels:x}")]}, "is read in `name` only"),
+        ({"acl": [entry(["push"], labels={"a b": "x"})]}, "is not a label name"),
+        ({"acl": [entry(["*", "pull"])]}, "`*` beside other actions"),
+        ({"acl": [{"match": {}}]}, "there are no `actions`"),
+        ({"acl": [{"actions": []}]}, "there is no `match`"),
+        ({"acl": [{"match": {}, "actions": [], "action": []}]}, "an entry has no key `action`"),
+        ({"users": {"eve": {}}}, "user `eve` has no password, so docker_auth accepts any"),
+        ({"users": {"eve": {"passwd": "x"}}}, "a user has no key `passwd`"),
+        ({"users": {"/eve": {"password": HASH}}}, "empty part between slashes"),
+        ({"users": {"": {"labels": {"a": ["b"]}}}}, "has a password or labels"),
+        ({"ldap_auth": {"addr": "x"}}, "`ldap_auth` is not imported: LDAP is not supported yet"),
+        ({"acl_mongo": {}}, "`acl_mongo` is not imported: export the entries"),
+        ({"casbin_authz": {}}, "`casbin_authz` is not imported"),
+        ({"ext_auth": {"command": "x"}}, "`ext_auth` is not imported"),
+        ({"acls": []}, "has no key `acls`; docker_auth ignores it in silence (did you mean `acl`?)"),
+        (
+            {"acl": [entry([], name="team/a*"), entry(["pull"], account="bob"), entry(["*"], name="team/*")]},
+            "",
+        ),
+        (
+            {
+                "acl": [
+                    entry(["pull"], name="team/a*"),
+                    entry(["push"], name="team/*"),
+                    entry(["pull"], name="/.+/"),
+                ]
+            },
+            "entry 3 loses `pull` on repository: what entry 2 before it takes away cannot be written",
+        ),
+    ],
+)
+def test_problems(changes: Config, problem: str) -> None:
+    imported = load({**simple(), **changes})
+    assert bool(imported.problems) is bool(problem)
+    assert any(problem in str(one) for one in imported.problems) or not problem
+    assert all(str(one).startswith("auth_config.yml:") for one in imported.problems)
+    assert problem in imported.report
+
+
+def test_every_other_back_end_is_named() -> None:
+    names = (*LOGINS, *RULES)
+    assert len(names) == 14
+    imported = load({**simple(), **{name: {} for name in names}})
+    assert len(imported.problems) == len(names)
+
+
+def test_an_entry_that_cannot_be_read_takes_away_what_it_might() -> None:
+    acl = (
+        entry(["pull"], account="bob", name="before"),
+        entry(["pull"], account="alice", name="/[a-z]+x/"),
+        entry(["push", "pull"], name="after"),
+    )
+    policy = compiled(load(simple(*acl)))
+    asked = frozenset({"pull", "push"})
+    for account, name, expected in (
+        ("bob", "before", {"pull"}),
+        ("bob", "after", {"pull", "push"}),
+        ("alice", "after", {"pull"}),  # the entry might match, and then push is not granted; pull is in any case
+    ):
+        assert granted(policy, Principal(account), (account, "repository", name, asked, "r", "::1")) == expected
+
+
+def test_an_unknown_condition_never_becomes_a_grant() -> None:
+    """The example of docker_auth's own documentation, which gives everybody push."""
+    imported = load(simple(entry(["pull", "push"], team="infrastructure")))
+    assert "rules: []" in imported.policy
+    config = simple(entry(["pull", "push"], team="infrastructure"))
+    assert Server(config).grants("", "repository", "any", {"push"}, "r", "::1") == {"push"}
+
+
+def test_patterns_of_labels_need_all_users() -> None:
+    acl = [entry(["pull"], labels={"group": "/dev/"})]
+    imported = load({**simple(*acl), "ldap_auth": {}})
+    assert any("where users come from elsewhere" in str(one) for one in imported.problems)
+
+
+def test_an_account_that_cannot_stand_in_a_placeholder_is_never_given_more() -> None:
+    users = {"Alice": {"password": HASH}}
+    acl = (entry([], name="/^${account}-x/.*$/"), entry(["pull"], type="repository"))
+    with pytest.raises(LoadError, match="account `Alice` would get `pull`"):
+        load(simple(*acl, users=users))
+
+
+def test_labels_are_literal_here() -> None:
+    users = {"eve": {"password": HASH, "labels": {"group": ["*"]}}}
+    config = simple(entry(["pull"], name="${labels:group}/*"), users=users)
+    imported = load(config)
+    assert imported.problems == ()
+    assert "label `group` has the value `*`" in imported.report
+    request = ("eve", "repository", "a/b", frozenset({"pull"}), "r", "::1")
+    assert Server(config).grants("eve", "repository", "a/b", {"pull"}, "r", "::1") == {"pull"}
+    assert granted(compiled(imported), Principal("eve", labels={"group": ("*",)}), request) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("acl: [", "not valid YAML"),
+        ("- a", "is a list"),
+        ("acl: {}", "is a mapping"),
+        ('users: {a: {password: "x", labels: {g: x}}}', "is a text"),
+        ("acl: [{match: {account: no}, actions: []}]", "quote it"),
+        ("acl: &a []", "anchor"),
+    ],
+)
+def test_what_is_no_configuration(text: str, problem: str) -> None:
+    with pytest.raises(LoadError, match=re.escape(problem)) as caught:
+        load(text)
+    assert caught.value.place.startswith("auth_config.yml:")
+
+
+def test_what_users_say_stays_text() -> None:
+    """Comments and names cannot break out of the files that are written."""
+    users = {'a"\\b': {"password": HASH, "labels": {"x: y": ["- 1", "#"]}}}
+    config = simple({"match": {}, "actions": ["pull"], "comment": "x|y\u2028: [ # `"}, users=users)
+    text = json.dumps(config, ensure_ascii=False).replace("\u2028", "")
+    imported = load(text)
+    account = parse_users(imported.users.encode(), "u")['a"\\b']
+    assert account.labels == {"x: y": ("- 1", "#")}
+    assert len(parse_policy(imported.policy, "p").rules) == 1
