@@ -12,7 +12,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from token_service.cli import policy_ask
+from token_service.cli import policy_ask, policy_import
 from token_service.cli.policy_ask import AsJson
 from token_service.clock import system_clock
 from token_service.errors import LoadError
@@ -25,6 +25,7 @@ from token_service.policy.lint import DEFAULT_MAX_LIFETIME_SECONDS, Known, lint
 from token_service.principal import Kind
 
 app = typer.Typer(help="Policies: check, test, lint, explain and compare them.", no_args_is_help=True)
+app.add_typer(policy_import.app, name="import")
 app.command("explain")(policy_ask.explain_request)
 app.command("can")(policy_ask.list_reach)
 app.command("who-can")(policy_ask.list_principals)
