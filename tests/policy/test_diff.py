@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.policy import build, generate
 from tests.policy.build import CONTEXT, policy, user
 from token_service.policy.decide import decide
-from token_service.policy.diff import UNNAMED_ACTION, Logged, diff, replay
+from token_service.policy.diff import UNNAMED_ACTION, Logged, changed_limits, diff, replay
 from token_service.policy.index import compile_policy
 from token_service.policy.rule import REPOSITORY_ACTIONS
 from token_service.scope import Scope, parse_scopes
@@ -118,3 +118,19 @@ def test_a_log_is_replayed() -> None:
     assert changed.request is requests[1]
     assert changed.lost == {("repository", "team/a/b", "pull")}
     assert changed.gained == frozenset()
+
+
+def test_limits_that_change_are_told_rule_by_rule() -> None:
+    text = (
+        "version: 1\nrules:\n"
+        "  - {id: a, allow: [push], principals: [anyone], resources: ['repository:a'], tags: {push: [v*]}}\n"
+        "  - {id: c, allow: ['*'], principals: [anyone], resources: ['registry:catalog']}\n"
+    )
+    other = text.replace("push: [v*]", "push: [v*, w*], delete: ['*']").replace(
+        "catalog']", "catalog'], filter: pull"
+    )
+    assert changed_limits(policy(text), policy(text)) == ()
+    assert [line.split("): ")[1] for line in changed_limits(policy(text), policy(other))] == [
+        "push v* before, push v* w*, delete * after",
+        "none before, catalogue filtered after",
+    ]

@@ -185,3 +185,22 @@ def test_what_does_not_matter_may_go(seed: int) -> None:
             before = decide(compiled, build.to_principal(who), scopes, context)
             after = decide(less, build.to_principal(who), scopes, context)
             assert (before.access, before.lifetime) == (after.access, after.lifetime), (drop, who, scopes, context)
+
+
+def test_limits_make_a_rule_matter() -> None:
+    """A rule with limits on tags adds them; a rule that opens the whole catalogue is not said by one that filters."""
+    both = (
+        "version: 1\nrules:\n"
+        "  - {id: a, allow: [pull, push], principals: [anyone], resources: ['repository:a'], TAGS}\n"
+        "  - {id: b, allow: [pull, push], principals: [anyone], resources: ['repository:a']}\n"
+    )
+    anonymous = {"anonymous-write", "anonymous-everything"}
+    limited = policy(both.replace("TAGS", "tags: {push: [v*]}"))
+    assert {one.id for one in lint(limited, 0)} - anonymous == {"redundant"}
+    assert [one.rule.id for one in lint(limited, 0) if one.id == "redundant"] == ["b"]
+    catalogue = (
+        "version: 1\nrules:\n"
+        "  - {id: some, allow: ['*'], principals: [authenticated], resources: ['registry:catalog'], filter: pull}\n"
+        "  - {id: all, allow: ['*'], principals: ['user:*'], resources: ['registry:catalog']}\n"
+    )
+    assert [one.rule.id for one in lint(policy(catalogue), 0) if one.id == "redundant"] == []

@@ -77,11 +77,7 @@ def show_coverage(
     """Say which actions, principals, patterns and conditions no expectation exercises."""
     covered = coverage(load_policy(folder), (result.case for result in _run_expectations(folder)))
     if as_json:
-        plain = [
-            {"rule": one.rule.id, "place": one.rule.place, "exercised": one.exercised, "missing": one.missing}
-            for one in covered.rules
-        ]
-        typer.echo(orjson.dumps({"percent": covered.percent, "rules": plain}, option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(covered.to_plain(), option=orjson.OPT_INDENT_2).decode())
     else:
         typer.echo("\n".join(covered.lines()))
     raise typer.Exit(1 if covered.percent < minimum else 0)

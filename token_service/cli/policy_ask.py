@@ -20,7 +20,7 @@ from token_service.policy import can, diff, expectations, explain, who_can
 from token_service.policy.condition import Context
 from token_service.policy.file import load_policy
 from token_service.policy.index import CompiledPolicy
-from token_service.policy.match import Filled, describe
+from token_service.policy.match import describe
 from token_service.principal import Kind, Principal
 from token_service.scope import Scope, parse_scopes
 
@@ -76,7 +76,7 @@ def list_reach(
     who = _principal(principal, groups or [], labels or [], claims, config_file)
     context = Context(audience=service, now=system_clock(), source_ip=source_ip)
     reaches = can.can(load_policy(folder), who, context)
-    _print([_plain_reach(reach) for reach in reaches] if as_json else can.lines(reaches))
+    _print(can.to_plain(reaches) if as_json else can.lines(reaches))
 
 
 def list_principals(
@@ -88,11 +88,7 @@ def list_principals(
     """List all who may do something with one resource: exact, for every principal there is."""
     (scope,) = _scopes([f"{resource}:{action}"])
     answer = who_can.who_can(load_policy(folder), action, scope.type, scope.name)
-    plain = {
-        "grants": [_plain_claim(claim) for claim in answer.grants],
-        "denials": [_plain_claim(claim) for claim in answer.denials],
-    }
-    _print(plain if as_json else who_can.lines(answer))
+    _print(who_can.to_plain(answer) if as_json else who_can.lines(answer))
 
 
 def compare(
@@ -108,7 +104,12 @@ def compare(
             shown = [_replayed_line(one) for one in changes]
         else:
             found = diff.diff(before, after, system_clock())
-            changes, shown = [_plain_change(change) for change in found], [str(change) for change in found]
+            limits = diff.changed_limits(before, after)
+            changes = [
+                *(change.to_plain() for change in found),
+                *({"change": "limits", "text": one} for one in limits),
+            ]
+            shown = [*map(str, found), *limits]
     _print(changes if as_json else shown or ["no access is gained or lost"])
     raise typer.Exit(1 if changes else 0)
 
@@ -249,43 +250,6 @@ def _request(event: dict[str, object]) -> diff.Logged:
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------------
-
-
-def _plain_reach(reach: can.Reach) -> dict[str, object]:
-    return {
-        "type": reach.type,
-        "action": reach.action,
-        "patterns": [_plain_filled(one) for one in reach.patterns],
-        "but": [_plain_filled(one) for one in reach.but],
-    }
-
-
-def _plain_filled(one: Filled) -> dict[str, str]:
-    return {"pattern": str(one.resource), "rule": one.rule.id, "place": one.rule.place}
-
-
-def _plain_claim(claim: who_can.Claim) -> dict[str, object]:
-    return {
-        "rule": claim.rule.id,
-        "place": claim.rule.place,
-        "principals": [str(term) for term in claim.who],
-        "except": [str(term) for term in claim.rule.exceptions],
-        "name": claim.name,
-        "labels": dict(claim.labels),
-        "void_by": claim.void_by.id if claim.void_by else None,
-    }
-
-
-def _plain_change(change: diff.Change) -> dict[str, object]:
-    return {
-        "change": "gained" if change.gained else "lost",
-        "rule": change.rule.id,
-        "place": change.rule.place,
-        "principals": str(change.who),
-        "resource": str(change.resource),
-        "action": change.action,
-        "example": {"principal": describe(change.principal), "name": change.name},
-    }
 
 
 def _plain_replayed(one: diff.Replayed) -> dict[str, object]:

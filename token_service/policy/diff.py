@@ -11,7 +11,7 @@ a decision log tells of those that matter.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from token_service.policy.automaton import Names, difference, resource_names, union
@@ -88,6 +88,26 @@ def diff(old: CompiledPolicy, new: CompiledPolicy, now: int) -> tuple[Change, ..
                     key = (change.gained, rule.id, str(term), str(change.resource), change.action)
                     found.setdefault(key, change)
     return tuple(found[key] for key in sorted(found))
+
+
+def changed_limits(old: CompiledPolicy, new: CompiledPolicy) -> tuple[str, ...]:
+    """Rules whose limits on tags or on the catalogue differ, a line each; a rule that is not there sets none."""
+    before, after = ({rule.id: rule for rule in policy.rules} for policy in (old, new))
+    found = []
+    for name in sorted(before.keys() | after.keys()):
+        was, now = _limits(before.get(name)), _limits(after.get(name))
+        if was != now:
+            found.append(
+                f"limits: rule {name} ({(after.get(name) or before[name]).place}): {was} before, {now} after"
+            )
+    return tuple(found)
+
+
+def _limits(rule: Rule | None) -> str:
+    if rule is None:
+        return "none"
+    tags = [f"{key} {' '.join(globs)}" for key, globs in asdict(rule.tags).items() if globs]
+    return ", ".join([*tags, *(["catalogue filtered"] if rule.is_filtered else [])]) or "none"
 
 
 def _moved(old: CompiledPolicy, new: CompiledPolicy) -> list[Group]:
