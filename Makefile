@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check fix tools interop conformance lock build clean
+.PHONY: help run setup test oracle check fix tools interop conformance lock build clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,11 @@ run: $(READY) ## run the demo: token service, registry, keys, users, and the com
 
 test: $(READY) ## run the tests (under five minutes)
 	@$(BIN)/pytest -n auto -m "not interop and not conformance"
+
+PAIRS ?= 10000000
+
+oracle: $(READY) ## compare the policy engine with the literal evaluator on PAIRS generated decisions (10 million)
+	POLICY_PAIRS=$(PAIRS) $(BIN)/pytest -n auto tests/policy/test_reference.py
 
 check: $(READY) ## formatting, lint, types, import contracts, docs
 	$(BIN)/ruff format --check .

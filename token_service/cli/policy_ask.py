@@ -105,10 +105,8 @@ def compare(
         else:
             found = diff.diff(before, after, system_clock())
             limits = diff.changed_limits(before, after)
-            changes = [
-                *(change.to_plain() for change in found),
-                *({"change": "limits", "text": one} for one in limits),
-            ]
+            changes = [change.to_plain() for change in found]
+            changes += [{"change": "limits", "text": line} for line in limits]
             shown = [*map(str, found), *limits]
     _print(changes if as_json else shown or ["no access is gained or lost"])
     raise typer.Exit(1 if changes else 0)
