@@ -1,8 +1,8 @@
 """One rule against one request, part by part: what matched, what did not, and why. Pure.
 
 What belongs here: the parts of a rule looked at alone, for people who ask why (`explain.py`), for counting
-(`coverage.py`), and for all that a principal reaches (`can.py`). Decisions do not come this way (`index.py` finds rules at a flat cost); the tests hold that both
-agree.
+(`coverage.py`), and for all that a principal reaches (`can.py`). Decisions do not come this way (`index.py` finds
+rules at a flat cost); the tests hold that both agree.
 """
 
 from collections.abc import Iterator

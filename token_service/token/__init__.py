@@ -1,4 +1,11 @@
 """Tokens: their claims (pure), the keys that sign them, an issuer, and a verifier that stands alone.
 
-`Verifier` is public: a registry, or any other program, may use it without the rest of this package.
+What is exported here is public: a registry, or any other program, may verify tokens with it and nothing else of this
+package (`docs/registry.md` shows how).
 """
+
+from token_service.token.claims import VerifiedToken
+from token_service.token.trusted import load_trusted_keys
+from token_service.token.verifier import InvalidToken, TrustedKey, TrustedKeys, Verifier
+
+__all__ = ["InvalidToken", "TrustedKey", "TrustedKeys", "VerifiedToken", "Verifier", "load_trusted_keys"]
