@@ -66,7 +66,7 @@ def build_token_service(settings: config.Settings, *, clock: Clock = system_cloc
     checks: list[tuple[str, health.Check]] = [
         ("policies", lambda: policies.problem),
         ("keys", lambda: keyring.problem or _signing_problem(keyring(), clock())),
-        *((f"accounts {source.path.name}", partial(_problem, source)) for source in accounts),
+        *((f"accounts {n} ({one.path.name})", partial(_problem, one)) for n, one in enumerate(accounts, start=1)),
     ]
     metrics = Metrics(checks, lambda: _signing_seconds_left(keyring(), clock()))
     handler = TokenHandler(

@@ -118,7 +118,9 @@ class House:
         assert answer.status == 200, answer.body
         ring = keyfiles.load(self.folder / "keys")
         keys = trusted_keys(key.public_key for key in (*ring.leaves, *ring.fixed.values()))
-        return Verifier(lambda: keys, ISSUER, audience, lambda: self.now).verify(answer.json()["token"])
+        held = {answer.json()[name] for name in ("token", "access_token") if name in answer.json()}
+        assert len(held) == 1
+        return Verifier(lambda: keys, ISSUER, audience, lambda: self.now).verify(held.pop())
 
     def granted(self, answer: Answer, audience: str = REGISTRY) -> list[str]:
         """The access of an answer's token, as scopes."""

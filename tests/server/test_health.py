@@ -74,7 +74,7 @@ def test_the_public_is_told_what_is_broken_and_not_where_nor_why(own_house: Hous
     own_house.get("", [basic("alice", ALICE)])
     answer = own_house.ask("GET", "/readyz")
     assert answer.status == 503
-    assert answer.json() == {"status": "not ready", "problems": ["accounts users.yaml"]}
+    assert answer.json() == {"status": "not ready", "problems": ["accounts 1 (users.yaml)"]}
 
 
 def test_several_problems_are_all_named(own_house: House) -> None:

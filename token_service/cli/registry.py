@@ -1,5 +1,7 @@
 """`token-service registry serve` and `token-service registry-config`."""
 
+import json
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -70,12 +72,12 @@ def registry_config(
     """Print the registry's configuration block, and write the key files it names."""
     settings = config.load_settings(config_file, config.Settings)
     chosen = _choose(settings, service)
+    block = config_block(registry, settings, chosen, out.absolute())
     ring = keyfiles.load(settings.keys.dir)
     if registry is RegistryKind.ZOT and chosen.name not in ring.fixed:
         raise LoadError(
             chosen.name, "has no key of its own", f"run `token-service keys generate --service {chosen.name}`"
         )
-    block = config_block(registry, settings, chosen, out.absolute())
     for path in write_public_files(ring, out, system_clock()):
         typer.echo(f"# wrote {path}", err=True)
     typer.echo(block)
@@ -91,15 +93,21 @@ def config_block(registry: RegistryKind, settings: config.Settings, service: con
             f"set `profile: {fitting[0]}`",
         )
     if registry is RegistryKind.ZOT:
-        return _ZOT_BLOCK.format(realm=settings.token_url, service=service.name, folder=folder)
-    key_lines = {
-        "distribution": f"    rootcertbundle: {folder}/bundle.pem",
-        "distribution-2-kid": f"    rootcertbundle: {folder}/bundle.pem",
-        "distribution-jwks": f"    jwks: {folder}/jwks.json",
-    }[service.profile]
+        certificate = str(folder / f"service-{service.name}.pem")
+        bearer = {"realm": settings.token_url, "service": service.name, "cert": certificate}
+        return json.dumps({"http": {"auth": {"bearer": bearer}}}, indent=2)
+    name, file = ("jwks", "jwks.json") if service.profile == "distribution-jwks" else ("rootcertbundle", "bundle.pem")
     return _DISTRIBUTION_BLOCK.format(
-        realm=settings.token_url, service=service.name, issuer=settings.issuer, keys=key_lines
+        realm=settings.token_url,
+        service=service.name,
+        issuer=settings.issuer,
+        keys=f"    {name}: {_yaml_text(str(folder / file))}",
     )
+
+
+def _yaml_text(text: str) -> str:
+    """Plain where YAML reads it as it stands, else double-quoted, which JSON's strings are, too."""
+    return text if re.fullmatch(r"[A-Za-z0-9/_.-]+", text, re.ASCII) else json.dumps(text)
 
 
 _FITTING_PROFILES = {
@@ -116,19 +124,6 @@ auth:
     service: {service}
     issuer: {issuer}
 {keys}"""
-
-_ZOT_BLOCK = """\
-{{
-  "http": {{
-    "auth": {{
-      "bearer": {{
-        "realm": "{realm}",
-        "service": "{service}",
-        "cert": "{folder}/service-{service}.pem"
-      }}
-    }}
-  }}
-}}"""
 
 
 def _choose(settings: config.Settings, name: str) -> config.Service:

@@ -72,7 +72,10 @@ def hash_password() -> None:
         if getpass.getpass("Again: ") != password:
             raise LoadError("hash-password", "the two passwords differ", "try again")
     else:
-        password = sys.stdin.readline().rstrip("\n")
+        try:
+            password = sys.stdin.readline().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise LoadError("hash-password", "the password is not UTF-8") from None
     try:
         typer.echo(make_hash(password))
     except ValueError as error:

@@ -23,7 +23,7 @@ from token_service.token.issuer import Audience, IssuedToken, Issuer, Profile
 from token_service.token.keyring import NoSigningKeyError
 
 MAX_ANSWER_BYTES = 64 * 1024
-"""What go-containerregistry reads of an answer, in which the token stands twice."""
+"""What go-containerregistry reads of an answer. The token stands in it twice where that fits (ADR 8)."""
 
 _ANSWER_FRAME_BYTES = 512
 
@@ -84,7 +84,7 @@ class TokenHandler:
         token = self._issue(proof, audience, granted, decision.lifetime)
         scope = " ".join(str(entry) for entry in granted)
         # On GET the answer has no `scope`: Distribution's token protocol knows none.
-        size = 2 * len(token.raw) + (len(scope) if request.grant_type else 0)
+        size = len(token.raw) + (len(scope) if request.grant_type else 0)
         if size > MAX_ANSWER_BYTES - _ANSWER_FRAME_BYTES:
             raise invalid_request("the answer would be larger than clients read: ask for fewer repositories at once")
         self._audit(_granted(request, proof, audience, scopes, decision, granted, token))

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from token_service.authn.credentials import Credentials, parse_authorization
 from token_service.errors import OAuthError, invalid_request
-from token_service.grants.handler import TokenHandler
+from token_service.grants.handler import MAX_ANSWER_BYTES, TokenHandler
 from token_service.grants.request import TokenRequest, TokenResponse
 from token_service.server import errors, parameters
 from token_service.server.client_ip import ClientIp
@@ -94,17 +94,15 @@ class TokenEndpoint:
 
     def _render(self, response: TokenResponse, method: str) -> tuple[int, errors.Headers, bytes]:
         token = response.token
-        answer: dict[str, object] = {
-            "token": token.raw,
-            "access_token": token.raw,
-            "token_type": "Bearer",
-            "expires_in": token.lifetime,
-        }
+        answer: dict[str, object] = {"token_type": "Bearer", "expires_in": token.lifetime}
         if self._send_issued_at:
             answer["issued_at"] = datetime.fromtimestamp(token.issued_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if method == "POST":
             answer["scope"] = response.scope
-        body = orjson.dumps(answer)
+        body = orjson.dumps({"token": token.raw, "access_token": token.raw, **answer})
+        if len(body) > MAX_ANSWER_BYTES:
+            # Every client reads `token` on GET and `access_token` on POST, the other one only some (ADR 8).
+            body = orjson.dumps({"token" if method == "GET" else "access_token": token.raw, **answer})
         length = str(len(body)).encode("ascii")
         headers = [(b"content-type", b"application/json"), (b"content-length", length), *errors.NO_STORE]
         return 200, headers, body

@@ -225,7 +225,7 @@ def _read_private(path: Path) -> PrivateKey:
         status = os.fstat(file.fileno())
         if stat.S_IMODE(status.st_mode) & 0o077:
             raise LoadError(str(path), "can be read by others than its owner", f"run `chmod 600 {path}`")
-        if status.st_uid not in (os.geteuid(), 0):
+        if os.geteuid() != 0 and status.st_uid not in (os.geteuid(), 0):
             raise LoadError(str(path), "belongs to another user", f"run `chown {os.geteuid()} {path}`")
         try:
             key = serialization.load_pem_private_key(file.read(), password=None)
