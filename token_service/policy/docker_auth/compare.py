@@ -1,19 +1,16 @@
 """A list that is decided by its first match against rules that override, for every name at once. Pure.
 
-What belongs here: walking automata side by side. What does not: which entries and rules concern whom (`prove.py`).
+What belongs here: the two ways to decide. What does not: which entries and rules concern whom (`prove.py`).
 """
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from token_service.policy.automaton import Nfa, resource_names, union
+from token_service.policy.automaton import resource_names
 from token_service.policy.docker_auth.entry import CATALOG, REGISTRY
-from token_service.policy.docker_auth.shapes import Unsupported
+from token_service.policy.docker_auth.walk import walk
 from token_service.policy.pattern import Pattern, matches
 from token_service.policy.rule import ANY_ACTION, REPOSITORY
-
-MAX_STATES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +72,4 @@ def _names(case: Case) -> Iterator[tuple[str, tuple[bool, ...]]]:
         yield CATALOG, tuple(any(matches(one, [CATALOG], lambda _: ()) for one in line.patterns) for line in lines)
         return
     names = resource_names([pattern for line in lines for pattern in line.patterns])
-    machines = [_Machine(names.universe), *(_Machine(union(line.patterns, names)) for line in lines)]
-    start = tuple(machine.start for machine in machines)
-    seen = {start}
-    todo = deque([(start, "")])
-    while todo:
-        states, word = todo.popleft()
-        hits = tuple(machine.nfa.accepts(one) for machine, one in zip(machines, states, strict=True))
-        if hits[0]:
-            yield word, hits[1:]
-        for symbol in names.symbols:
-            following = tuple(machine.step(one, symbol) for machine, one in zip(machines, states, strict=True))
-            if following[0] and following not in seen:
-                seen.add(following)
-                todo.append((following, word + symbol))
-        if len(seen) > MAX_STATES:
-            raise Unsupported(f"the names fall into more than {MAX_STATES} classes")
-
-
-class _Machine:
-    """An automaton that remembers its steps."""
-
-    def __init__(self, nfa: Nfa) -> None:
-        self.nfa = nfa
-        self.start = nfa.closed(nfa.starts)
-        self._steps: dict[tuple[frozenset[int], str], frozenset[int]] = {}
-
-    def step(self, states: frozenset[int], symbol: str) -> frozenset[int]:
-        found = self._steps.get((states, symbol))
-        if found is None:
-            found = self._steps[states, symbol] = self.nfa.step(states, symbol) if states else states
-        return found
+    yield from walk(names, (), tuple(line.patterns for line in lines))

@@ -22,9 +22,12 @@ from token_service.policy.docker_auth.shapes import (
     joined,
     placeholder_slot,
     read_class,
+    refuse_placeholder,
     times,
     to_sequence,
 )
+
+MAX_DEPTH = 20
 
 
 def read_pattern(text: str, *, slots: bool) -> Shape:
@@ -48,6 +51,7 @@ def _glob(text: str, *, slots: bool) -> tuple[Sequence, ...]:
         elif text[at] == "\\":
             if at + 1 == len(text):
                 raise Unsupported("the pattern ends in a backslash; docker_auth never matches it")
+            refuse_placeholder(text, at + 1)
             choices, at = (text[at + 1],), at + 2
         else:
             choices, at = ({"*": Hole.STAR, "?": Hole.ONE}.get(text[at], text[at]),), at + 1
@@ -62,6 +66,7 @@ class _Regex:
     text: str
     slots: bool
     at: int = 0
+    depth: int = 0
     open: bool = field(default=False)
 
     def shape(self) -> Shape:
@@ -103,6 +108,8 @@ class _Regex:
         placeholder = PLACEHOLDER.match(self.text, self.at)
         if placeholder is not None:
             self.at = placeholder.end()
+            if self.text[self.at : self.at + 1] in {"*", "+", "?", "{"}:
+                raise Unsupported("a repetition after a placeholder repeats its last character only; use a group")
             return [(placeholder_slot(placeholder[1], slots=self.slots, in_regex=True),)]
         if self._take("("):
             return self._group()
@@ -121,6 +128,7 @@ class _Regex:
         if character == ".":
             return [(Hole.ONE,), ("/",)]
         if character == "\\":
+            refuse_placeholder(self.text, self.at)
             escaped = self.text[self.at : self.at + 1]
             self.at += 1
             if not escaped or not escaped.isascii() or escaped.isalnum():
@@ -131,11 +139,15 @@ class _Regex:
         return [(character,)]
 
     def _group(self) -> list[Items]:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Unsupported(f"its groups are nested deeper than {MAX_DEPTH}")
         if self.text.startswith("?", self.at) and not self._take("?:"):
             raise Unsupported("flags and named groups have no counterpart")
         found = self._alternatives()
         if not self._take(")"):
             raise Unsupported("a parenthesis is not closed")
+        self.depth -= 1
         return found
 
     def _repeated(self, atom: list[Items]) -> list[Items]:

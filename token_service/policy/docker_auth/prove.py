@@ -25,7 +25,7 @@ from token_service.policy.notation import parse_name
 from token_service.policy.pattern import PRINCIPAL_SLOT, Deep, Pattern, fill, matches, show, slots
 from token_service.policy.rule import ANY_ACTION, REPOSITORY_ACTIONS, Effect, Rule, Term, Who
 from token_service.principal import ANONYMOUS, Kind, Principal
-from token_service.scope import is_path
+from token_service.scope import COMPONENT, is_path
 
 _EVERYTHING = parse_name("**", "")
 _IN_NAMES = re.compile(r"[A-Za-z0-9._:/\[\]-]*", re.ASCII)
@@ -69,16 +69,25 @@ def prove(entries: tuple[AclEntry, ...], rules: tuple[Rule, ...], world: World) 
 
 def odd_values(entries: tuple[AclEntry, ...], world: World) -> Iterator[tuple[str, str, str]]:
     """Account, label and value of what stands in a placeholder, and is no path: a pattern there, nothing here."""
-    used = {
-        name.removeprefix("label.")
-        for entry in entries
-        for resource in entry.box.resources
-        for name in slots(resource.pattern)
-        if name != PRINCIPAL_SLOT
-    }
+    used = {name.removeprefix("label.") for name in _slots(entries) if name != PRINCIPAL_SLOT}
     for user in world.users.values():
         for label in sorted(used):
             yield from ((user.name, label, value) for value in user.labels.get(label, ()) if not is_path(value))
+
+
+def are_placeholders_plain(entries: tuple[AclEntry, ...], world: World) -> bool:
+    """Whether everything that stands in a placeholder is one name component, which means the same to both sides."""
+    used = _slots(entries)
+    return all(
+        COMPONENT.fullmatch(value)
+        for user in world.users.values()
+        for name in used
+        for value in _values(name, Principal(user.name, labels=user.labels))
+    )
+
+
+def _slots(entries: tuple[AclEntry, ...]) -> set[str]:
+    return {name for entry in entries for resource in entry.box.resources for name in slots(resource.pattern)}
 
 
 # --- one case ----------------------------------------------------------------------------------------------------

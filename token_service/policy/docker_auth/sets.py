@@ -11,11 +11,12 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 
-from token_service.policy.automaton import difference, outside, principal_names, resource_names, union
+from token_service.policy.automaton import Names, principal_names, resource_names
 from token_service.policy.docker_auth.entry import NOBODY, Accounts, Box
 from token_service.policy.docker_auth.networks import ALL_NETWORKS, networks_meet, networks_minus
 from token_service.policy.docker_auth.shapes import Unsupported
 from token_service.policy.docker_auth.source import World
+from token_service.policy.docker_auth.walk import walk
 from token_service.policy.pattern import (
     PRINCIPAL_SLOT,
     Deep,
@@ -138,12 +139,16 @@ def _names_meet(one: tuple[Pattern, ...], other: tuple[Pattern, ...]) -> bool:
     if not one or not other:
         return False
     names = principal_names([*one, *other])
-    return difference([union(one, names), union(other, names)], [], names) is not None
+    return any(all(hits) for _, hits in walk(names, (one, other)))
 
 
 @lru_cache(maxsize=8192)
 def _names_within(inner: tuple[Pattern, ...], outer: tuple[Pattern, ...]) -> bool:
-    return set(inner) <= set(outer) or outside(inner, outer, principal_names([*inner, *outer])) is None
+    return set(inner) <= set(outer) or _within(inner, outer, principal_names([*inner, *outer]))
+
+
+def _within(inner: tuple[Pattern, ...], outer: tuple[Pattern, ...], names: Names) -> bool:
+    return not any(mine and not yours for _, (mine, yours) in walk(names, (inner,), (outer,)))
 
 
 # --- resources -------------------------------------------------------------------------------------------------
@@ -238,7 +243,7 @@ def _resource_minus(
 @lru_cache(maxsize=8192)
 def _patterns_meet(one: Pattern, other: Pattern) -> bool:
     names = resource_names([one, other])
-    return difference([union([one], names), union([other], names)], [], names) is not None
+    return any(all(hits) for _, hits in walk(names, ((one,), (other,))))
 
 
 def _pattern_within(inner: Pattern, outer: tuple[Pattern, ...]) -> bool:
@@ -259,7 +264,7 @@ def _is_within_by_slot(inner: Pattern, outer: Pattern) -> bool:
 
 @lru_cache(maxsize=8192)
 def _fixed_within(inner: Pattern, outer: tuple[Pattern, ...]) -> bool:
-    return outside([inner], outer, resource_names([inner, *outer])) is None
+    return _within((inner,), outer, resource_names([inner, *outer]))
 
 
 # --- services and addresses -------------------------------------------------------------------------------------

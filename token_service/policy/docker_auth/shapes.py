@@ -143,6 +143,7 @@ def read_class(text: str, at: int) -> tuple[list[str], int]:
         raise Unsupported("a negated class of characters has no counterpart")
     members: list[str] = []
     while at < len(text) and text[at] != "]":
+        refuse_placeholder(text, at)
         low, at = _class_character(text, at)
         high = low
         if text[at : at + 1] == "-" and text[at + 1 : at + 2] not in {"", "]"}:
@@ -153,6 +154,12 @@ def read_class(text: str, at: int) -> tuple[list[str], int]:
     if not members or at >= len(text):
         raise Unsupported("a class of characters is not closed, or empty")
     return list(dict.fromkeys(members)), at + 1
+
+
+def refuse_placeholder(text: str, at: int) -> None:
+    """docker_auth inserts before it reads the pattern, so that an escape or a class would hold a part of a name."""
+    if text.startswith("${", at):
+        raise Unsupported("a placeholder stands after a backslash or in a class of characters")
 
 
 def _class_character(text: str, at: int) -> tuple[str, int]:

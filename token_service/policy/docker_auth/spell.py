@@ -4,13 +4,15 @@ Names have no empty segment: registries know none, and no account with one is im
 expressible: it stays within a segment (`*`), or leaves it (`*/**/*`), and there is nothing else it can do.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import Enum
 
 from token_service.errors import LoadError
-from token_service.policy.docker_auth.shapes import Hole, Sequence, Shape, Slot, Token, Unsupported
+from token_service.policy.docker_auth.shapes import MAX_ALTERNATIVES, Hole, Sequence, Shape, Slot, Token, Unsupported
 from token_service.policy.notation import MAX_PATTERN_LENGTH, parse_name, parse_resource
-from token_service.policy.pattern import Pattern, ResourcePattern
+from token_service.policy.pattern import Deep, Pattern, ResourcePattern
+
+MAX_OPEN = 8
 
 _DEEP = "**"
 _UNWRITABLE = frozenset("*?{}\\^$|[]")
@@ -39,7 +41,9 @@ def spell_resources(shape: Shape, kind: str) -> tuple[ResourcePattern, ...]:
             except LoadError:
                 if "uses a label twice" in str(_problem(kind, text)):
                     raise Unsupported("it uses a label twice") from None
-    return _without_doubles(found)
+    spelled = _without_doubles(found)
+    _bound([one.pattern for one in spelled])
+    return spelled
 
 
 def _problem(kind: str, text: str) -> LoadError | None:
@@ -55,6 +59,14 @@ def _check_slots(text: str) -> None:
         raise Unsupported(f"it is longer than {MAX_PATTERN_LENGTH} characters")
     if any(segment.count("{") > 1 for segment in text.split("/")):
         raise Unsupported("two placeholders in one segment have no counterpart")
+
+
+def _bound(patterns: Collection[Pattern]) -> None:
+    """Patterns that are open in front are few: to tell them apart, every combination of them has to be looked at."""
+    if len(patterns) > MAX_ALTERNATIVES:
+        raise Unsupported(f"it becomes more than {MAX_ALTERNATIVES} patterns")
+    if sum(Deep() in pattern[:-1] for pattern in patterns) > MAX_OPEN:
+        raise Unsupported(f"it becomes more than {MAX_OPEN} patterns that begin anywhere; anchor it with ^")
 
 
 def _without_doubles(found: dict[ResourcePattern, None]) -> tuple[ResourcePattern, ...]:
@@ -76,9 +88,11 @@ def spell_names(shape: Shape) -> tuple[Pattern, ...]:
     if _DEEP in found:
         found = {_DEEP: None}
     try:
-        return tuple(parse_name(text, "") for text in found)
+        names = tuple(parse_name(text, "") for text in found)
     except LoadError as error:
         raise Unsupported(error.problem) from None
+    _bound(names)
+    return names
 
 
 def matches_empty(shape: Shape) -> bool:
@@ -95,6 +109,8 @@ def _spell(sequence: Sequence) -> Iterator[str]:
     for index, token in enumerate(sequence):
         following = _following(sequence[index + 1 :])
         partials = [after for before in partials for after in _write(before, token, following)]
+        if len(partials) > MAX_ALTERNATIVES:  # each `.*` between texts doubles them
+            raise Unsupported(f"it becomes more than {MAX_ALTERNATIVES} patterns")
     for segments, current in partials:
         if current:
             yield "/".join((*segments, current))
