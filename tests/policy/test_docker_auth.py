@@ -609,12 +609,14 @@ def test_an_entry_that_cannot_be_read_takes_away_what_it_might() -> None:
         entry(["pull"], account="bob", name="before"),
         entry(["pull"], account="alice", name="/[a-z]+x/"),
         entry(["push", "pull"], name="after"),
+        entry(["push", "pull"], account="alice", name="mine"),
     )
     policy = compiled(load(simple(*acl)))
     asked = frozenset({"pull", "push"})
     for account, name, expected in (
         ("bob", "before", {"pull"}),
         ("bob", "after", {"pull", "push"}),
+        ("alice", "mine", {"pull"}),
         ("alice", "after", {"pull"}),  # the entry might match, and then push is not granted; pull is in any case
     ):
         assert granted(policy, Principal(account), (account, "repository", name, asked, "r", "::1")) == expected
@@ -632,6 +634,10 @@ def test_patterns_of_labels_need_all_users() -> None:
     acl = [entry(["pull"], labels={"group": "/dev/"})]
     imported = load({**simple(*acl), "ldap_auth": {}})
     assert any("where users come from elsewhere" in str(one) for one in imported.problems)
+    acl = [entry(["pull"], name="a/*"), entry([], labels={"group": "banned"}), entry(["pull"], type="repository")]
+    imported = load({**simple(*acl), "ldap_auth": {}})
+    assert any("so those with a label cannot be named" in str(one) for one in imported.problems)
+    assert load(simple(*acl)).problems == ()
 
 
 def test_an_account_that_cannot_stand_in_a_placeholder_is_never_given_more() -> None:
