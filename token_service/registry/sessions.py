@@ -19,8 +19,10 @@ from pathlib import Path
 from token_service.registry import errors
 from token_service.registry.digest import CANONICAL, Digest
 from token_service.registry.layout import Layout, Repository, make_folder, names_in
+from token_service.registry.running_digest import RunningDigest, RunningDigests
 
 _READ_BYTES = 1024 * 1024
+_RUNNING = RunningDigests()
 
 
 class Upload:
@@ -35,6 +37,12 @@ class Upload:
         self._folder = folder
         self._descriptor = descriptor
         self._writing = threading.Lock()
+        self._running: RunningDigest | None = None
+
+    def lock(self) -> None:
+        """Raises RegistryError where another request writes to the upload, or it has ended meanwhile."""
+        _lock(self._descriptor, self._folder / "data")
+        self._running = _RUNNING.take(self._folder, self.size)
 
     @property
     def size(self) -> int:
@@ -45,18 +53,30 @@ class Upload:
         with self._writing:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
+            if self._running is not None:
+                self._running.update(content)
 
     def truncate(self, size: int) -> None:
         with self._writing:
+            self._running = None
             os.ftruncate(self._descriptor, size)
 
     def close(self) -> None:
         with self._writing:
+            if self._running is not None and self._folder.exists():
+                _RUNNING.keep(self._folder, self._running)
             os.close(self._descriptor)
             self._descriptor = -1
 
     def digests(self, algorithm: str) -> tuple[Digest, Digest]:
         """What the bytes are: under the canonical algorithm, and under the one that the client uses."""
+        if algorithm == CANONICAL and self._running is not None and self._running.size == self.size:
+            digest = self._running.digest()
+            return digest, digest
+        return self.read_digests(algorithm)
+
+    def read_digests(self, algorithm: str) -> tuple[Digest, Digest]:
+        """The same, from the disk."""
         hashes = {name: hashlib.new(name) for name in {CANONICAL, algorithm}}
         buffer = bytearray(_READ_BYTES)
         position = 0
@@ -107,7 +127,7 @@ def open_upload(repository: Repository, upload_id: str, subject: str) -> Iterato
         raise errors.upload_unknown() from None
     upload = Upload(folder, descriptor)
     try:
-        _lock(descriptor, folder / "data")
+        upload.lock()
         yield upload
     finally:
         upload.close()

@@ -5,6 +5,7 @@ Bodies are streamed in pieces of a megabyte and never held whole. A chunk with C
 at all; of a stream without one, what came before the connection broke is kept, and a status request tells how much.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from functools import partial
@@ -123,11 +124,19 @@ async def _receive(call: Call, upload: Upload, announced: int | None) -> None:
 
 
 async def _append_body(call: Call, upload: Upload, room: int) -> None:
-    async for piece in _pieces(call.request.stream()):
-        room -= len(piece)
-        if room < 0:
-            raise errors.upload_too_large(call.options.max_upload_bytes)
-        await run_sync(upload.append, piece)
+    """Piece by piece in their order; one is written and hashed while the next one arrives."""
+    writing: asyncio.Future[None] | None = None
+    try:
+        async for piece in _pieces(call.request.stream()):
+            room -= len(piece)
+            if room < 0:
+                raise errors.upload_too_large(call.options.max_upload_bytes)
+            if writing is not None:
+                await writing
+            writing = asyncio.ensure_future(run_sync(upload.append, piece))
+    finally:
+        if writing is not None:
+            await writing
 
 
 async def _pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
