@@ -1,7 +1,9 @@
 """Whose address a request comes from. `X-Forwarded-For` is believed from configured proxies only."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from token_service.policy.condition import Address, parse_address
 
 
 class ClientIp:
@@ -13,7 +15,7 @@ class ClientIp:
     def resolve(self, peer: str | None, forwarded_for: Sequence[bytes]) -> str | None:
         """The rightmost address that is not a trusted proxy. None where it cannot be told: rules on `source_ip`
         then do not allow anything (CVE-2024-47070 was a parse failure that did)."""
-        address = _parse(peer or "")
+        address = parse_address(peer)
         if address is None or not self._is_trusted(address):
             return None if address is None else str(address)
         hops = b",".join(forwarded_for).decode("latin-1").split(",") if forwarded_for else []
@@ -21,25 +23,12 @@ class ClientIp:
         if not hops:
             return None
         for hop in reversed(hops):
-            address = _parse(hop.strip())
+            address = parse_address(hop.strip())
             if address is None:
                 return None
             if not self._is_trusted(address):
                 break
         return str(address)
 
-    def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
+    def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
-
-
-def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    """An address without zone, an IPv4 in IPv6 unmapped (`::ffff:10.0.0.1` is in 10.0.0.0/8 here)."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        if address.scope_id is not None:
-            return None
-        return address.ipv4_mapped or address
-    return address
