@@ -188,7 +188,7 @@ def test_a_running_service_answers_logs_no_secret_even_when_it_breaks_and_ends_w
         process.send_signal(signal.SIGTERM)
         log, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
-    assert log.count("the comparison broke") == 2  # the log says why
+    assert log.count("RuntimeError: the comparison broke") == 2  # the log says why
     token = json.loads(body)["token"]
     everything = log + (config.parent / "audit.log").read_text() + repr([body for _, body in answers])
     for secret in (MARK, token, *token.split("."), b64encode(f"alice:{ALICE}".encode()).decode()):

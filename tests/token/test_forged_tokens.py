@@ -200,6 +200,7 @@ HEADER: dict[str, Row] = {
     "header with a comma too many": (token(spliced(ES256.header, ",")), "strict JSON"),
     "header with NaN": (token(spliced(ES256.header, ',"x":NaN')), "strict JSON"),
     "header with a fraction": (token(spliced(ES256.header, ',"x":1.5')), "strict JSON"),
+    "header nested seventeen deep": (token(spliced(ES256.header, f',"x":{nested(17)}')), "strict JSON"),
     "header deep nested": (token(spliced(ES256.header, f',"x":{nested(3_000)}')), "strict JSON"),
     "header in UTF-16": (token(json.dumps(ES256.header).encode("utf-16-le")), "strict JSON"),
     "header with a byte order mark": (token(json.dumps(ES256.header).encode("utf-8-sig")), "strict JSON"),
@@ -312,6 +313,7 @@ PAYLOAD: dict[str, Row] = {
         token(payload=json.dumps(CLAIMS).replace(str(NOW + 300), "9" * 5_000).encode()),
         "strict JSON",
     ),
+    "nested seventeen deep": (token(payload=spliced(CLAIMS, f',"x":{nested(17)}')), "strict JSON"),
     "deep nested list": (token(payload=spliced(CLAIMS, f',"x":{nested(20_000)}')), "strict JSON"),
     "deep nested object": (
         token(payload=spliced(CLAIMS, ',"x":' + '{"a":' * 5_000 + "1" + "}" * 5_000)),

@@ -35,7 +35,7 @@ from token_service.token.claims import VerifiedToken, build
 from token_service.token.issuer import Audience, Issuer, Profile
 from token_service.token.public_key import Algorithm, libtrust_id, thumbprint
 from token_service.token.trusted import trusted_keys as under_both_ids
-from token_service.token.verifier import InvalidToken, TrustedKey, TrustedKeys, Verifier
+from token_service.token.verifier import InvalidToken, TrustedKey, TrustedKeys, Verifier, _is_deeper_than
 
 PROVEN = VerifiedToken("alice", "token-1", (Access("repository", "a/b", ("pull",)),), NOW - 10, NOW + 300)
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -261,3 +261,12 @@ def test_the_largest_token_is_large_enough_for_300_scopes() -> None:
     ]
     assert len(verify(token(payload={**CLAIMS, "access": access})).access) == 300
     assert len(json.dumps(access)) > 30_000
+
+
+@pytest.mark.parametrize("depth", [1, 8, 14])
+def test_claims_of_others_may_nest_a_little(depth: int) -> None:
+    value: object = 1
+    for _ in range(depth):
+        value = {"a": [value]} if depth <= 7 else [value]
+    assert not _is_deeper_than({"x": value}, 16)
+    assert _is_deeper_than({"x": value}, depth if depth > 7 else 2 * depth)

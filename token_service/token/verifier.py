@@ -28,6 +28,7 @@ MAX_TOKEN_BYTES = 64 * 1024
 _MAX_HEADER_BYTES = 16 * 1024
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _MAX_KEY_ID_LENGTH = 128
+_MAX_DEPTH = 16
 
 
 class InvalidToken(ServiceError):
@@ -126,7 +127,20 @@ def _json_object(raw: bytes, what: str) -> dict[str, object]:
         raise InvalidToken(f"the {what} are not strict JSON") from error
     if not isinstance(value, dict):
         raise InvalidToken(f"the {what} are not an object")
+    if _is_deeper_than(value, _MAX_DEPTH):
+        raise InvalidToken(f"the {what} are not strict JSON: nested too deep")
     return value
+
+
+def _is_deeper_than(value: object, limit: int) -> bool:
+    """Whether a JSON value nests deeper. What Python's parser stops at by itself differs from version to version."""
+    level = [value]
+    for _ in range(limit):
+        below = [one for one in level if isinstance(one, dict | list) and one]
+        level = [part for one in below for part in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return False
+    return True
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
