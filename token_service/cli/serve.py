@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import orjson
+import structlog
 import typer
 import uvicorn
 import uvloop
@@ -21,6 +22,8 @@ from token_service import config
 from token_service.accounts.passwords import hash_password as make_hash
 from token_service.cli.logs import configure_logs
 from token_service.errors import LoadError
+
+_log = structlog.get_logger()
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 
@@ -130,6 +133,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             await super().startup(sockets)
+            for listener in sockets or ():
+                host, port = listener.getsockname()[:2]
+                _log.info("listening", host=host, port=port)
         finally:
             self.answering.set()
 
