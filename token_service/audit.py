@@ -1,7 +1,7 @@
 """The audit log: one JSON object a line for every decision, written at once and whole.
 
 ASCII only, so that no name can break a line or move a terminal's cursor. Events carry names, scopes, rule ids and
-token ids (`jti`); never a password, a token or a raw header (S72 of the security checklist in `docs/security.md`).
+token ids (`jti`); never a password, a token or a raw header (OWASP ASVS 16.2).
 """
 
 import json

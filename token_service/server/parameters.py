@@ -1,7 +1,7 @@
 """Query strings and forms, read strictly. Pure: bytes to values.
 
 Frameworks take the last of repeated parameters and turn bad UTF-8 into U+FFFD; here both are 400, because a service
-that guesses what was asked will one day sign it (RFC 6749 section 3.2; S2 and S3 of `docs/security.md`).
+that guesses what was asked will one day sign it (RFC 6749 sections 2.3 and 3.2).
 """
 
 import re
