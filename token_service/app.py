@@ -68,7 +68,8 @@ def build_token_service(settings: config.Settings, *, clock: Clock = system_cloc
         ("keys", lambda: keyring.problem or _signing_problem(keyring(), clock())),
         *((f"accounts {n} ({one.path.name})", partial(_problem, one)) for n, one in enumerate(accounts, start=1)),
     ]
-    metrics = Metrics(checks, lambda: _signing_seconds_left(keyring(), clock()))
+    audit = AuditFile(settings.audit)
+    metrics = Metrics(checks, lambda: _signing_seconds_left(keyring(), clock()), lambda: float(audit.dropped))
     handler = TokenHandler(
         options=_token_options(settings, audiences),
         grants=[
@@ -78,7 +79,7 @@ def build_token_service(settings: config.Settings, *, clock: Clock = system_cloc
         ],
         policy=lambda: policies.current,
         issuer=Issuer(keyring, settings.issuer, clock, _new_token_id),
-        audit=metrics.counting(AuditFile(settings.audit)),
+        audit=metrics.counting(audit),
         clock=clock,
     )
     endpoint = TokenEndpoint(

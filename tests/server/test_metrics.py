@@ -19,7 +19,7 @@ def scrape(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], fl
 
 
 def test_requests_are_counted_by_outcome_and_passed_on() -> None:
-    metrics = Metrics([], lambda: 1.0)
+    metrics = Metrics([], lambda: 1.0, lambda: 0.0)
     seen: list[object] = []
     sink = metrics.counting(seen.append)
     sink({"outcome": "issued", "kind": "user", "subject": "alice"})
@@ -35,9 +35,10 @@ def test_requests_are_counted_by_outcome_and_passed_on() -> None:
 
 def test_a_problem_is_a_gauge_that_follows_its_check() -> None:
     problem: list[str] = []
-    metrics = Metrics([("policies", lambda: problem[0] if problem else None)], lambda: 5.0)
+    metrics = Metrics([("policies", lambda: problem[0] if problem else None)], lambda: 5.0, lambda: 7.0)
     key = ("token_service_problem", (("what", "policies"),))
     assert scrape(metrics)[key] == 0
     problem.append("main.yaml:3: broken")
     assert scrape(metrics)[key] == 1
     assert scrape(metrics)["token_service_signing_key_expires_in_seconds", ()] == 5
+    assert scrape(metrics)["token_service_audit_lines_dropped", ()] == 7

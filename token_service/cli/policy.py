@@ -16,10 +16,9 @@ from token_service.cli import policy_ask, policy_import
 from token_service.cli.policy_ask import AsJson
 from token_service.clock import system_clock
 from token_service.errors import LoadError
-from token_service.files import read_bytes
 from token_service.policy import expectations, schema
 from token_service.policy.coverage import coverage
-from token_service.policy.file import EXPECTATION_SUFFIXES, load_policy
+from token_service.policy.file import load_expectations, load_policy
 from token_service.policy.finding import Finding
 from token_service.policy.lint import DEFAULT_MAX_LIFETIME_SECONDS, Known, lint
 from token_service.principal import Kind
@@ -35,8 +34,6 @@ Folder = Annotated[Path, typer.Argument(help="The policy folder.")]
 FromConfig = Annotated[
     Path | None, typer.Option("--config", help="Also look for unknown users, groups and labels, by this file.")
 ]
-
-_MAX_FILE_BYTES = 1024 * 1024
 
 
 class FileKind(StrEnum):
@@ -144,13 +141,7 @@ def _known(config_file: Path) -> Known:
 
 
 def _run_expectations(folder: Path) -> tuple[expectations.Result, ...]:
-    policy = load_policy(folder)
-    cases: list[expectations.Case] = []
-    for path in sorted(folder.iterdir()):
-        if path.name.endswith(EXPECTATION_SUFFIXES) and not path.name.startswith("."):
-            content = read_bytes(path, _MAX_FILE_BYTES, "split it")
-            cases += expectations.parse_expectations(content, str(path))
-    return expectations.run(policy, cases)
+    return expectations.run(load_policy(folder), load_expectations(folder))
 
 
 def _test_once(folder: Path, junit: Path | None, as_json: bool) -> int:

@@ -15,9 +15,17 @@ from token_service.server.health import Check
 
 
 class Metrics:
-    """`checks` are those of `/readyz`; each becomes a gauge that is 1 while there is a problem."""
+    """`checks` are those of `/readyz`; each becomes a gauge that is 1 while there is a problem.
 
-    def __init__(self, checks: Sequence[tuple[str, Check]], key_expires_in: Callable[[], float]) -> None:
+    `audit_dropped` counts the audit lines that could not be written.
+    """
+
+    def __init__(
+        self,
+        checks: Sequence[tuple[str, Check]],
+        key_expires_in: Callable[[], float],
+        audit_dropped: Callable[[], float],
+    ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "token_service_token_requests",
@@ -39,6 +47,12 @@ class Metrics:
             registry=self._registry,
         )
         expiry.set_function(key_expires_in)
+        dropped = Gauge(
+            "token_service_audit_lines_dropped",
+            "Audit lines that could not be written since the start (disk full).",
+            registry=self._registry,
+        )
+        dropped.set_function(audit_dropped)
 
     def counting(self, audit: AuditSink) -> AuditSink:
         """An audit sink that also counts what passes through it."""
