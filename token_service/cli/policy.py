@@ -20,6 +20,7 @@ from token_service.policy import expectations, schema
 from token_service.policy.coverage import coverage
 from token_service.policy.file import load_expectations, load_policy
 from token_service.policy.finding import Finding
+from token_service.policy.index import CompiledPolicy
 from token_service.policy.lint import DEFAULT_MAX_LIFETIME_SECONDS, Known, lint
 from token_service.principal import Kind
 
@@ -49,13 +50,14 @@ def check(
 ) -> None:
     """What a pipeline should run: policies load, lint finds nothing, expectations hold and cover enough."""
     policy = load_policy(folder)
-    findings = [finding for finding in _lint(folder, config_file) if finding.allowed is None]
+    findings = [finding for finding in _lint(policy, config_file) if finding.allowed is None]
     for finding in findings:
         typer.echo(str(finding))
-    results = _run_expectations(folder)
+    cases = load_expectations(folder)
+    results = expectations.run(policy, cases)
     _show_failures(results)
     failed = sum(not result.passed for result in results)
-    covered = coverage(policy, (result.case for result in results))
+    covered = coverage(policy, cases)
     if covered.percent < min_coverage:
         typer.echo("\n".join(covered.lines()[:-1]))
     typer.echo(
@@ -72,7 +74,7 @@ def show_coverage(
     as_json: AsJson = False,
 ) -> None:
     """Say which actions, principals, patterns and conditions no expectation exercises."""
-    covered = coverage(load_policy(folder), (result.case for result in _run_expectations(folder)))
+    covered = coverage(load_policy(folder), load_expectations(folder))
     if as_json:
         typer.echo(orjson.dumps(covered.to_plain(), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -111,7 +113,7 @@ def lint_policies(
     as_json: AsJson = False,
 ) -> None:
     """Find rules that never match, never matter or allow too much; exit 1 where one is not allowed by its rule."""
-    findings = _lint(folder, config_file, max_lifetime)
+    findings = _lint(load_policy(folder), config_file, max_lifetime)
     open_findings = [finding for finding in findings if finding.allowed is None]
     if as_json:
         plain = [_plain_finding(finding) for finding in findings]
@@ -124,10 +126,10 @@ def lint_policies(
 
 
 def _lint(
-    folder: Path, config_file: Path | None, max_lifetime: int = DEFAULT_MAX_LIFETIME_SECONDS
+    policy: CompiledPolicy, config_file: Path | None, max_lifetime: int = DEFAULT_MAX_LIFETIME_SECONDS
 ) -> tuple[Finding, ...]:
     known = _known(config_file) if config_file is not None else None
-    return lint(load_policy(folder), system_clock(), known, max_lifetime)
+    return lint(policy, system_clock(), known, max_lifetime)
 
 
 def _known(config_file: Path) -> Known:
@@ -140,12 +142,8 @@ def _known(config_file: Path) -> Known:
     )
 
 
-def _run_expectations(folder: Path) -> tuple[expectations.Result, ...]:
-    return expectations.run(load_policy(folder), load_expectations(folder))
-
-
 def _test_once(folder: Path, junit: Path | None, as_json: bool) -> int:
-    results = _run_expectations(folder)
+    results = expectations.run(load_policy(folder), load_expectations(folder))
     if not results:
         raise LoadError(str(folder), "holds no expectations", "write them in a *.test.yaml beside the policies")
     if junit is not None:
