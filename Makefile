@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test oracle check fix tools interop conformance lock build clean
+.PHONY: help run setup test oracle mutation check fix tools interop conformance lock build clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,15 @@ PAIRS ?= 10000000
 
 oracle: $(READY) ## compare the policy engine with the literal evaluator on PAIRS generated decisions (10 million)
 	POLICY_PAIRS=$(PAIRS) $(BIN)/pytest -n auto tests/policy/test_reference.py
+
+PARTS ?=
+
+mutation: $(VENV)/.mutation ## change policy/ and scope.py in every small way: do tests notice? (about an hour; PARTS=lint for some)
+	$(BIN)/python -m tests.mutation $(PARTS) $(if $(PARTS),,-o docs/assurance.md)
+
+$(VENV)/.mutation: $(READY) .ci/mutation.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/mutation.lock
+	@touch $@
 
 check: $(READY) ## formatting, lint, types, import contracts, docs
 	$(BIN)/ruff format --check .
@@ -50,7 +59,9 @@ conformance: tools ## the OCI distribution-spec suite, and volumes shared with D
 lock: ## pin the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 		--group dev pyproject.toml -o .ci/requirements.lock
-	@! grep -nE 'https?://' .ci/requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--group mutation --constraint .ci/requirements.lock -o .ci/mutation.lock
+	@! grep -nE 'https?://' .ci/requirements.lock .ci/mutation.lock
 
 build: $(READY) ## build the wheel into dist/
 	@$(BIN)/hatchling build -t wheel

@@ -53,11 +53,11 @@ def test_engine_and_reference_agree(part: int) -> None:
     # A comparison in which nothing ever matches would pass, too. So the interesting cases must be plenty.
     total = seen["verdicts"]
     shares = {
-        "allowed": 0.2,
-        "denied by a rule": 0.12,
+        "allowed": 0.15,
+        "denied by a rule": 0.08,
         "denied by default": 0.3,
-        "several rules": 0.04,
-        "audit": 0.05,
+        "several rules": 0.03,
+        "audit": 0.03,
     }
     for kind, least in shares.items():
         assert seen[kind] / total > least, f"{kind}: {seen[kind]} of {total}"
