@@ -54,6 +54,13 @@ def refused(text: str, line: int, problem: str, fix: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def refused_with(text: str, line: int, message: str) -> None:
+    """The policy file is refused, at this line, with exactly this `message`: the problem, and the fix in brackets."""
+    with pytest.raises(LoadError) as caught:
+        parse_policy(text, "dir/p.yaml")
+    assert str(caught.value) == f"dir/p.yaml:{line}: {message}"
+
+
 def ask(compiled: CompiledPolicy, who: Principal | str, *scopes: str, context: Context = CONTEXT) -> Decision:
     return decide(compiled, user(who) if isinstance(who, str) else who, parse_scopes(scopes), context)
 

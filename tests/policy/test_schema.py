@@ -115,7 +115,9 @@ BAD_RULES: list[dict[str, Any]] = [
     {"when": {"service": "s"}}, {"when": {"service": []}}, {"when": {"source_ip": []}},
     {"when": {"after": "2027-01-01"}},
     {"when": {"before": "2027-01-02T00:00:00"}}, {"lifetime": 59}, {"lifetime": 86401}, {"lifetime": "900"},
-    {"allow": None, "deny": ["pull"], "lifetime": 900}, {"mode": "dry"}, {"lint": {}}, {"lint": {"x": "y"}},
+    {"allow": None, "deny": ["pull"], "lifetime": 900}, {"allow": None, "deny": ["pull"], "tags": {"push": ["v1"]}},
+    {"allow": None, "deny": ["*"], "resources": ["registry:catalog"], "filter": "pull"}, {"tags": {"pull": ["v1"]}},
+    {"tags": {"push": ["v/1"]}}, {"filter": "push"}, {"mode": "dry"}, {"lint": {}}, {"lint": {"x": "y"}},
     {"lint": {"redundant": " "}}, {"extra": 1},
 ]  # fmt: skip
 
@@ -156,6 +158,14 @@ def test_a_version_is_required() -> None:
     assert not is_expectation({"cases": [CASE]})
 
 
-def test_a_schema_is_json_and_says_which() -> None:
-    for schema in (policy_schema(), expectation_schema()):
-        assert json.loads(json.dumps(schema))["$schema"].endswith("2020-12/schema")
+def test_a_file_of_expectations_holds_some() -> None:
+    assert not is_expectation({"version": 1})
+
+
+@pytest.mark.parametrize(
+    ("schema", "title"), [(policy_schema(), "policy"), (expectation_schema(), "expectations of a policy")]
+)
+def test_a_schema_is_json_and_says_which(schema: Any, title: str) -> None:
+    assert json.loads(json.dumps(schema)) == schema
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["title"] == title

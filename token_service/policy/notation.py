@@ -106,7 +106,7 @@ def _check_segment(segment: Segment, whole: str, place: str, *, is_first: bool) 
         return
     if ":" in text:
         raise LoadError(place, f"colon in the path of {shown(whole)}", "tags are not part of a scope: remove it")
-    if text.lower() != text and _COMPONENT_CHARACTERS.fullmatch(text.lower()):
+    if _COMPONENT_CHARACTERS.fullmatch(text.lower()):
         raise LoadError(place, f"upper case in the path of {shown(whole)}", "repository names are lower case")
     raise LoadError(
         place,
