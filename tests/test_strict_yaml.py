@@ -40,6 +40,7 @@ REFUSED: list[tuple[str, str | bytes, int, str, str]] = [
     ("number as a key", "a:\n  012: c\n", 2, "the key `012`", '"012"'),
     ("null key", "a: b\n~: c\n", 2, "the key `~`", "quote"),
     ("empty key", "a: b\n?\n: c\n", 2, "the key is empty", "text"),
+    ("line break in a key", 'a: b\n"c\\nd": e\n', 2, "key `c?d` holds a line break", "one line"),
     ("deep flow", "[" * 40, 1, "nested deeper than 32", "flatten"),
     ("very deep flow", "[" * 100_000, 1, "nested deeper", "flatten"),
     ("deep block", "\n".join("  " * n + "a:" for n in range(40)), 33, "nested deeper", "flatten"),
@@ -206,11 +207,12 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one() -> None:
 
 
 def test_an_error_stays_on_one_line_whatever_was_written() -> None:
-    root = load('"x\\ny": 1\n' + '"' + "z" * 500 + '": 2\n', "f")
+    root = load('"x\\ty": 1\n' + '"' + "z" * 500 + '": 2\n', "f")
     assert isinstance(root, Mapping)
     with pytest.raises(LoadError) as caught:
         strict_yaml.refuse_unknown(root.entries, {"a"}, "it")
     assert "`x?y`" in str(caught.value)
+    assert strict_yaml.shown("x\ny") == "`x?y`"
     assert len(strict_yaml.shown("z" * 500)) < 70
 
 

@@ -229,6 +229,8 @@ class _Builder:
         if node.plain and node.text == "<<":
             raise self._error(node.line, "merge key << is not allowed", "write the keys out")
         string(node, "the key")
+        if "\n" in node.text:  # keys are named in messages, which are one line
+            raise self._error(node.line, f"key {shown(node.text)} holds a line break", "write it on one line")
         if node.text in parent.entries:
             first = parent.entries[node.text].line
             raise self._error(node.line, f"key {shown(node.text)} stands here twice", f"the first is in line {first}")

@@ -8,6 +8,7 @@ from tests.policy.build import policy
 from token_service.access import Access
 from token_service.errors import LoadError
 from token_service.policy.condition import Context
+from token_service.policy.decide import decide
 from token_service.policy.expectations import DEFAULT_NOW, Case, parse_expectations, run, to_junit
 from token_service.principal import ANONYMOUS, Kind, Principal
 from token_service.scope import Scope
@@ -71,9 +72,27 @@ def test_everything_that_a_file_may_say() -> None:
     assert (fourth.principal.kind, fourth.principal.name) == (Kind.WORKLOAD, "gitlab/x")
 
 
+CASE = "principal: anonymous, request: [], expect: []"
+
+
 def test_the_defaults_are_fixed() -> None:
     (case,) = parse_expectations("version: 1\ncases: [{principal: anonymous, request: [], expect: []}]", "p")
-    assert case.context == Context("registry.example.com", DEFAULT_NOW, None)
+    assert case.context == Context("registry.example.com", 1_767_225_600, None)
+    assert DEFAULT_NOW == 1_767_225_600  # 2026-01-01T00:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("defaults", "context"),
+    [
+        ("{}", Context("registry.example.com", DEFAULT_NOW, None)),
+        ("{service: r}", Context("r", DEFAULT_NOW, None)),
+        ("{source_ip: 192.0.2.1}", Context("registry.example.com", DEFAULT_NOW, "192.0.2.1")),
+        ("{now: '1970-01-01T00:00:07Z'}", Context("registry.example.com", 7, None)),
+    ],
+)
+def test_what_a_file_does_not_set_keeps_its_default(defaults: str, context: Context) -> None:
+    (case,) = parse_expectations(f"version: 1\ndefaults: {defaults}\ncases: [{{{CASE}}}]", "p")
+    assert case.context == context
 
 
 CASES: list[tuple[str, tuple[str, ...]]] = [
@@ -92,6 +111,8 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
      ("- rule dev", "- rule gone (no rule has this id)", "+ rule own")),
     ('request: ["repository:alice/x:pull"], expect: ["repository:alice/x:pull"], lifetime: 900',
      ("- lifetime 900", "+ lifetime 600")),
+    ('request: ["repository:bob/x:pull"], expect: ["repository:bob/x:pull"], rules: [dev], lifetime: 900',
+     ("- repository:bob/x:pull", "- rule dev", "- lifetime 900", "+ lifetime default")),
     ('request: ["repository:bob/x:pull"], expect: [], lifetime: 900', ("- lifetime 900", "+ lifetime default")),
     ('request: ["repository:alice/x:push"], now: "2027-01-01T00:00:00Z", expect: [], rules: [late]', ()),
 ]  # fmt: skip
@@ -100,8 +121,11 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
 @pytest.mark.parametrize(("case", "problems"), CASES)
 def test_a_difference_is_shown_as_one(case: str, problems: tuple[str, ...]) -> None:
     cases = parse_expectations(f"version: 1\ncases: [{{principal: 'user:alice', {case}}}]", "p.test.yaml")
-    (result,) = run(policy(POLICY), cases)
+    compiled = policy(POLICY)
+    (result,) = run(compiled, cases)
     assert result.problems == problems
+    assert result.case is cases[0]
+    assert result.decision == decide(compiled, cases[0].principal, cases[0].scopes, cases[0].context)
     assert result.passed is (not problems)
 
 
@@ -109,22 +133,35 @@ def test_junit_shows_each_case_and_what_differs() -> None:
     text = """version: 1
 cases:
   - {name: 'good <&">', principal: anonymous, request: [], expect: []}
-  - {name: bad, principal: anonymous, request: [], expect: ["repository:a:pull"]}
+  - {name: bad, principal: anonymous, request: [], expect: ["repository:a:pull"], lifetime: 60}
+  - {name: fine, principal: anonymous, request: [], expect: []}
 """
-    root = ElementTree.fromstring(to_junit(run(policy(POLICY), parse_expectations(text, "d/p.test.yaml"))))
-    assert root.attrib == {"name": "policy", "tests": "2", "failures": "1", "errors": "0", "skipped": "0"}
-    good, bad = root
-    assert good.attrib == {"classname": "d/p.test.yaml", "name": 'good <&">', "file": "d/p.test.yaml", "line": "3"}
-    assert len(good) == 0
-    assert bad[0].attrib == {"message": "- repository:a:pull"}
+    shown = to_junit(run(policy(POLICY), parse_expectations(text, "d:1/p.test.yaml")))
+    assert shown.startswith('<?xml version="1.0" encoding="UTF-8"?>\n<testsuite ')
+    assert shown.endswith("</testsuite>\n")
+    root = ElementTree.fromstring(shown)
+    assert root.attrib == {"name": "policy", "tests": "3", "failures": "1", "errors": "0", "skipped": "0"}
+    good, bad, fine = root
+    assert good.attrib == {
+        "classname": "d:1/p.test.yaml", "name": 'good <&">', "file": "d:1/p.test.yaml", "line": "3",
+    }  # fmt: skip
+    assert (len(good), len(fine)) == (0, 0)
+    assert [(one.tag, one.attrib) for one in bad] == [
+        ("failure", {"message": "- repository:a:pull; - lifetime 60; + lifetime default"})
+    ]
 
 
-CASE = "principal: anonymous, request: [], expect: []"
 AMBIGUOUS = "is a number, date or switch to some YAML tools (quote it:"
 NO_SCOPE = "is not a scope (write type:name:actions, as in repository:a/b:pull)"
 NO_CASES = "the file holds no cases (add some under `cases`, or remove the file)"
 NO_TIME = 'is not a time (write RFC 3339 with a zone and whole seconds: "2027-01-02T00:00:00Z")'
 BAD = [
+    ("[]", 1, "the expectation file is a list (write a mapping: {key: value})"),
+    ("version: 1\ncases: {}", 2, "cases is a mapping (write a list: [a, b])"),
+    ("version: 1\ndefaults: []", 2, "defaults is a list (write a mapping: {key: value})"),
+    ("version: 1\nprincipals: [a]", 2, "principals is a list (write a mapping: {key: value})"),
+    ("version: 1\nprincipals:\n  'user:a': [b]", 3, "principal user:a is a list (write a mapping: {key: value})"),
+    ('version: 1\nprincipals:\n  "user:a\\nb": [c]', 3, "key `user:a?b` holds a line break (write it on one line)"),
     ("", 1, "the file is empty (write a mapping, or remove the file)"),
     ("version: 1", 1, NO_CASES),
     ("version: 1\ncases: []", 1, NO_CASES),
@@ -180,6 +217,40 @@ BAD = [
     ),
     ("version: 1\ndefaults: {principal: a}", 2, "defaults has no key `principal` (known: now, service, source_ip)"),
 ]
+
+
+IN_A_CASE = {"principal": "anonymous", "request": "[]", "expect": "[]"}
+BAD_KEYS = [
+    ("name", "[x]", "name is a list (write a text)"),
+    ("name", "7", f'name `7` {AMBIGUOUS} "7")'),
+    ("principal", "[x]", "principal is a list (write a text)"),
+    ("principal", "1", f'principal `1` {AMBIGUOUS} "1")'),
+    ("principal", '"a\\nb"', "principal `a?b` has no kind (write `user:a?b`, or `anonymous`)"),
+    ("principal", "robot", "principal `robot` has no kind (write `user:robot`, or `anonymous`)"),
+    ("principal", "'robot:'", "principal `robot:` has no kind (write `user:robot`, or `anonymous`)"),
+    ("groups", "[no]", f'a group `no` {AMBIGUOUS} "no")'),
+    ("labels", "[x]", "labels is a list (write a mapping: {key: value})"),
+    ("labels", "{a: []}", "a is empty (write at least one entry, or remove it)"),
+    ("request", "'repository:a:pull'", "request is a text (write a list: [a, b])"),
+    ("request", "[7]", f'a scope `7` {AMBIGUOUS} "7")'),
+    ("request", "['repository:A:pull']", f"`repository:A:pull` {NO_SCOPE}"),
+    ("expect", "{}", "expect is a mapping (write a list: [a, b])"),
+    ("expect", "[[a]]", "a scope is a list (write a text)"),
+    ("rules", "r", "rules is a text (write a list: [a, b])"),
+    ("rules", "[7]", f'a rule `7` {AMBIGUOUS} "7")'),
+    ("lifetime", "'600'", "lifetime is not a whole number (write decimal digits without quotes)"),
+    ("service", "5000", f'service `5000` {AMBIGUOUS} "5000")'),
+    ("source_ip", "[10.0.0.1]", "source_ip is a list (write a text)"),
+    ("now", "2027-01-02", f'now `2027-01-02` {AMBIGUOUS} "2027-01-02")'),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), BAD_KEYS)
+def test_a_bad_value_in_a_case(key: str, value: str, message: str) -> None:
+    pairs = ", ".join(f"{one}: {given}" for one, given in (IN_A_CASE | {key: value}).items())
+    with pytest.raises(LoadError) as caught:
+        parse_expectations(f"version: 1\ncases:\n- {{{pairs}}}", "d/p.test.yaml")
+    assert str(caught.value) == f"d/p.test.yaml:3: {message}"
 
 
 @pytest.mark.parametrize(("text", "line", "message"), BAD)

@@ -43,8 +43,9 @@ NOT_ALONE = "(let ** stand alone between slashes)"
 KNOWN = "(known: {principal}, {label.NAME})"
 NO_CHARACTERS = "holds characters that no name can hold (use a-z 0-9 . _ - / and the wildcards *, ?, **)"
 BAD_RESOURCES = [
-    ("team/app", "resource `team/app` has no type (write repository:team/app)"),
-    ("", "resource `` has no type (write repository:)"),
+    ("team/app", "resource `team/app` has no type (write `repository:team/app`)"),
+    ("", "resource `` has no type (write `repository:`)"),
+    ("a\nb", "resource `a?b` has no type (write `repository:a?b`)"),
     (":a", f"`` {NO_TYPE}"),
     ("repo*:a", f"`repo*` {NO_TYPE}"),
     ("Repository:a", f"`Repository` {NO_TYPE}"),

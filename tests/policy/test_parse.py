@@ -185,6 +185,7 @@ RULES: list[tuple[build.Changes, str, str]] = [
     ({"principals": "anyone"}, "principals", "principals is a text (write a list: [a, b])"),
     ({"principals": "[alice]"}, "principals", f"`alice` {NO_KIND} (did you mean `user:alice`?)"),
     ({"principals": "[anyon]"}, "principals", f"`anyon` {NO_KIND} (did you mean `anyone`?)"),
+    ({"principals": '["a\\nb"]'}, "principals", f"`a?b` {NO_KIND} (did you mean `user:a?b`?)"),
     ({"principals": "['*']"}, "principals", f"`*` {NO_KIND} (did you mean `user:*`?)"),
     ({"principals": "['users:alice']"}, "principals", f"`users:alice` {NO_KIND} (did you mean `user`?)"),
     (
@@ -214,7 +215,7 @@ RULES: list[tuple[build.Changes, str, str]] = [
     ({"except": "[bob]"}, "except", f"`bob` {NO_KIND} (did you mean `user:bob`?)"),
     ({"exept": "[anyone]"}, "exept", "a rule has no key `exept` (did you mean `except`?)"),
     ({"resources": None}, "", "rule `r` has no resources (add `resources: [...]`)"),
-    ({"resources": "['team/app']"}, "resources", "resource `team/app` has no type (write repository:team/app)"),
+    ({"resources": "['team/app']"}, "resources", "resource `team/app` has no type (write `repository:team/app`)"),
     (
         {"resources": "['repository:a/b:v1']"},
         "resources",
@@ -327,6 +328,7 @@ fragments = st.lists(
             ":",
             "\n",
             '"',
+            '"a\\nb": ',
             "&a",
             "*a",
             "!!str",
@@ -343,7 +345,8 @@ def test_nothing_but_a_load_error_comes_out(data: str | bytes) -> None:
     try:
         parse_policy(data, "p.yaml")
     except LoadError as error:
-        place, problem, fix = error.place, error.problem, error.fix
+        place, problem, fix, message = error.place, error.problem, error.fix, str(error)
         assert place.startswith("p.yaml:")
         assert problem
         assert fix
+        assert "\n" not in message

@@ -129,7 +129,7 @@ def to_junit(results: Iterable[Result]) -> str:
 
 def parse_expectations(data: str | bytes, file: str) -> tuple[Case, ...]:
     """The cases of one file. Raises LoadError and nothing else."""
-    top = mapping(load(data, file), "the expectations")
+    top = mapping(load(data, file), "the expectation file")
     refuse_unknown(top, FILE_KEYS, "an expectation file")
     parse_version(top, f"{file}:1", "the expectation file")
     defaults = Context(DEFAULT_SERVICE, DEFAULT_NOW)
@@ -193,7 +193,7 @@ def parse_principal(text: str, place: str) -> Principal:
         return ANONYMOUS
     word, _, name = text.partition(":")
     if word not in _NAMED_KINDS:
-        fix = nearest(word, _NAMED_KINDS) if name else f"write `user:{word}`, or `anonymous`"
+        fix = nearest(word, _NAMED_KINDS) if name else f"write {shown(f'user:{word}')}, or `anonymous`"
         raise LoadError(place, f"principal {shown(text)} has no kind", fix)
     if not name:
         raise LoadError(place, f"principal {shown(text)} has no name", f"write `{word}:NAME`")

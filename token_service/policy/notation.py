@@ -35,7 +35,7 @@ _NOT_IN_PRINCIPALS = re.compile(r"[\\^$|{}\[\]]")
 def parse_resource(text: str, place: str) -> ResourcePattern:
     kind, colon, name = text.partition(":")
     if not colon:
-        raise LoadError(place, f"resource {shown(text)} has no type", f"write repository:{text}")
+        raise LoadError(place, f"resource {shown(text)} has no type", f"write {shown(f'repository:{text}')}")
     matched = RESOURCE_TYPE.fullmatch(kind)
     if matched is None or matched[2]:
         raise LoadError(place, f"{shown(kind)} is not a resource type", "types are literal: repository, registry")

@@ -167,7 +167,7 @@ def _term(node: Node, what: str) -> Term:
     text = string(node, what)
     word, colon, name = text.partition(":")
     if word not in {who.value for who in Who}:
-        fix = nearest(word, [who.value for who in Who]) if colon else f"did you mean `{_guess(word)}`?"
+        fix = nearest(word, [who.value for who in Who]) if colon else f"did you mean {shown(_guess(word))}?"
         raise LoadError(node.place, f"{shown(text)} does not say what kind of principal it is", fix)
     who = Who(word)
     if who in NAMELESS:
