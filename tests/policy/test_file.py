@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -47,6 +47,30 @@ def test_the_version_is_a_hash_of_the_contents(tmp_path: Path) -> None:
     assert load_policy(tmp_path).version != first
 
 
+def version_of(folder: Path, files: dict[str, str]) -> str:
+    for path in folder.iterdir():
+        path.unlink()
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    return load_policy(folder).version
+
+
+def test_a_version_is_the_same_on_every_replica(tmp_path: Path) -> None:
+    """Also on one of another release: by it, operators see whether all have loaded the same."""
+    assert version_of(tmp_path, {"a.yaml": "version: 1\n"}) == "b13a168d3c20"
+
+
+def test_text_that_moves_to_another_file_changes_the_version(tmp_path: Path) -> None:
+    one, other = "version: 1\n#", "version: 1\n"
+    folders = [
+        {"a.yaml": one, "b.yaml": other},
+        {"a.yaml": other, "b.yaml": one},
+        {"a.yaml": one, "c.yaml": other},
+        {"a.yaml": f"{one}b.yaml{other}"},
+    ]
+    assert len({version_of(tmp_path, files) for files in folders}) == len(folders)
+
+
 def test_the_sample_policies_meet_their_expectations() -> None:
     folder = Path(__file__).parents[2] / "policies"
     results = run(load_policy(folder), load_expectations(folder))
@@ -59,7 +83,10 @@ def test_expectations_of_a_folder_are_read_from_their_own_files(tmp_path: Path) 
     case = {"principal": "user:alice", "request": ["repository:a:pull"], "expect": []}
     for name in ("b.test.yml", "a.test.yaml", ".c.test.yaml", "d.yaml"):
         (tmp_path / name).write_text(json.dumps({"version": 1, "cases": [case | {"name": name}]}))
-    assert [case.name for case in load_expectations(tmp_path)] == ["a.test.yaml", "b.test.yml"]
+    assert [(case.name, case.place) for case in load_expectations(tmp_path)] == [
+        ("a.test.yaml", f"{tmp_path}/a.test.yaml:1"),
+        ("b.test.yml", f"{tmp_path}/b.test.yml:1"),
+    ]
 
 
 def test_errors_name_file_and_line(tmp_path: Path) -> None:
@@ -74,9 +101,14 @@ def test_errors_name_file_and_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "problem"), [("missing", "does not exist"), ("empty", "no policy files"), ("file", "cannot be read")]
+    ("what", "message"),
+    [
+        ("missing", "the policy folder does not exist (create it, or name another folder)"),
+        ("empty", "the folder holds no policy files (add a *.yaml, or name another folder)"),
+        ("file", "the policy folder cannot be read: Not a directory (check it)"),
+    ],
 )
-def test_a_folder_that_is_none(tmp_path: Path, what: str, problem: str) -> None:
+def test_a_folder_that_is_none(tmp_path: Path, what: str, message: str) -> None:
     folder = tmp_path / what
     if what == "empty":
         folder.mkdir()
@@ -84,17 +116,14 @@ def test_a_folder_that_is_none(tmp_path: Path, what: str, problem: str) -> None:
         folder.write_text("")
     with pytest.raises(LoadError) as caught:
         load_policy(folder)
-    assert caught.value.place == str(folder)
-    assert problem in caught.value.problem
-    assert caught.value.fix
+    assert str(caught.value) == f"{folder}: {message}"
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").mkdir()
     with pytest.raises(LoadError) as caught:
         load_policy(tmp_path)
-    assert caught.value.place == str(tmp_path / "a.yaml")
-    assert "cannot be read" in caught.value.problem
+    assert str(caught.value) == f"{tmp_path}/a.yaml: the file cannot be read: Is a directory (check its permissions)"
 
 
 def test_a_broken_folder_is_refused_at_start_up(tmp_path: Path) -> None:
@@ -109,6 +138,7 @@ def test_reload_swaps_what_is_good_and_keeps_it_when_it_breaks(tmp_path: Path) -
     file = tmp_path / "a.yaml"
     file.write_text(text("a"))
     folder = PolicyFolder(tmp_path)
+    assert (folder.folder, folder.problem) == (tmp_path, None)
     first = folder.current
     assert not folder.reload()
     assert folder.current is first
@@ -143,10 +173,35 @@ def test_a_problem_is_logged_once_on_one_line(tmp_path: Path) -> None:
         folder.reload()
         folder.reload()
     (line,) = logs
-    assert line["event"] == "policy_refused"
-    assert line["log_level"] == "error"
-    assert line["problem"] == f"{tmp_path}/a.yaml:1: version is not 1 (write `version: 1`)"
-    assert line["kept"] == folder.current.version
+    assert line == {
+        "event": "policy_refused",
+        "log_level": "error",
+        "problem": f"{tmp_path}/a.yaml:1: version is not 1 (write `version: 1`)",
+        "kept": folder.current.version,
+    }
+    (tmp_path / "a.yaml").write_text("version: one")
+    with structlog.testing.capture_logs() as logs:
+        folder.reload()
+    assert [line["problem"] for line in logs] == [folder.problem]
+
+
+def test_a_new_policy_is_logged_with_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text("a"))
+    folder = PolicyFolder(tmp_path)
+    before = folder.current.version
+    (tmp_path / "b.yaml").write_text(text("b"))
+    with structlog.testing.capture_logs() as logs:
+        folder.reload()
+        folder.reload()
+    assert logs == [
+        {
+            "event": "policy_loaded",
+            "log_level": "info",
+            "version": folder.current.version,
+            "before": before,
+            "rules": 2,
+        }
+    ]
 
 
 def test_a_loaded_folder_is_as_a_fresh_one(tmp_path: Path) -> None:
@@ -160,11 +215,29 @@ def test_a_loaded_folder_is_as_a_fresh_one(tmp_path: Path) -> None:
         assert folder.current.rules == load_policy(tmp_path).rules
 
 
+class Observed(PolicyFolder):
+    """Counts how often the folder is looked at, read and given to the operating system to watch."""
+
+    looks = reloads = watches = 0
+
+    async def _look(self) -> int:
+        self.looks += 1
+        return await super()._look()
+
+    def reload(self) -> bool:
+        self.reloads += 1
+        return super().reload()
+
+    def _changes(self, stop: asyncio.Event, seconds: float) -> AsyncGenerator[object, None]:
+        self.watches += 1
+        return super()._changes(stop, seconds)
+
+
 @asynccontextmanager
-async def watched(path: Path) -> AsyncIterator[PolicyFolder]:
-    folder = PolicyFolder(path)
+async def watched(path: Path, recheck_seconds: float = RECHECK_SECONDS) -> AsyncIterator[Observed]:
+    folder = Observed(path)
     stop = asyncio.Event()
-    task = asyncio.create_task(folder.watch(stop, RECHECK_SECONDS))
+    task = asyncio.create_task(folder.watch(stop, recheck_seconds))
     yield folder
     stop.set()
     await asyncio.wait_for(task, PATIENCE_SECONDS)
@@ -196,9 +269,12 @@ async def test_a_folder_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     path.mkdir()
     (path / "a.yaml").write_text(text("a"))
     async with watched(path) as folder:
+        await until(lambda: folder.looks > 1)
+        assert folder.watches == 1
         path.rename(tmp_path / "old")
         await until(lambda: folder.problem is not None)
         assert folder.current.rules[0].id == "a"
+        await until(lambda: folder.watches > 1)
         path.mkdir()
         (path / "a.yaml").write_text(text("z"))
         await until(lambda: folder.current.rules[0].id == "z")
@@ -220,12 +296,33 @@ async def test_a_symbolic_link_that_is_switched(tmp_path: Path) -> None:
         await until(lambda: folder.current.rules[0].id == "two")
 
 
-async def test_nothing_happens_where_nothing_changes(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(text("a"))
-    async with watched(tmp_path) as folder:
+async def test_a_folder_is_read_again_only_where_something_changed(tmp_path: Path) -> None:
+    path = tmp_path / "policies"
+    path.mkdir()
+    (path / "a.yaml").write_text(text("a"))
+    async with watched(path, 0.05) as folder:
         current = folder.current
-        await asyncio.sleep(RECHECK_SECONDS * 2)
+        await until(lambda: folder.looks > 3)
+        assert (folder.reloads, folder.watches) == (0, 1)
         assert folder.current is current
+        (tmp_path / "new").write_text(text("b"))
+        (tmp_path / "new").rename(path / "a.yaml")
+        await until(lambda: folder.current is not current)
+        looks = folder.looks
+        await until(lambda: folder.looks > looks + 3)
+        assert (folder.reloads, folder.watches) == (1, 1)
+
+
+@pytest.mark.parametrize("parent", ["srv", "site-packages"])
+async def test_a_change_is_seen_long_before_the_folder_is_looked_at_anyway(tmp_path: Path, parent: str) -> None:
+    """`site-packages` is one of the folders that the watcher passes over, unless it is told not to."""
+    path = tmp_path / parent / "policies"
+    path.mkdir(parents=True)
+    (path / "a.yaml").write_text(text("a"))
+    async with watched(path, recheck_seconds=3600) as folder:
+        await until(lambda: folder.watches == 1)
+        (path / "a.yaml").write_text(text("b"))
+        await until(lambda: folder.current.rules[0].id == "b")
 
 
 async def test_a_watch_can_be_cancelled(tmp_path: Path) -> None:
