@@ -19,6 +19,7 @@ MATCHES = [
     ("a?c", "abc"), ("*?", "a"), ("?*?", "ab"), ("*a?c*", "xxabcyy"), ("**/x/**", "a/x/b"), ("a/*/**", "a/b/c"),
     ("localhost:5000/a", "localhost:5000/a"), ("[::1]:5000/*", "[::1]:5000/a"), ("Host/a", "Host/a"),
     ("*.example.com/**", "r.example.com/a/b"), ("*ab*ab*", "abab"),
+    ("*a?*", "xab"), ("*?b*", "ab"), ("xx*a*a*", "xxaxa"), ("a?*b?*c", "axbxc"), ("*.?*.?", "a.b.c"),
 ]  # fmt: skip
 MISSES = [
     ("team/app", "team/app2"), ("team/app", "xteam/app"), ("team/app", "team"), ("team/app", "team/app/x"),
@@ -26,6 +27,7 @@ MISSES = [
     ("a/**/b", "a"), ("a/**/b", "b"), ("a/**/b", "a/x"), ("**/app", "app/x"), ("a/**/**", "a"), ("svc-*", "svc"),
     ("svc-*", "svc-a/b"), ("*-db", "-dbx"), ("a*a", "a"), ("ab*ba", "aba"), ("?", "ab"), ("a?c", "ac"), ("?*?", "a"),
     ("*a?c*", "xxacyy"), ("a?*b", "ab"), ("**/x/**", "x"), ("a/*/**", "a/b"), ("*ab*ab*", "aab"), ("a.b/c", "axb/c"),
+    ("xx*a*a*", "xxa"), ("xa*a?*", "xab"), ("a?*b?*c", "axbc"), ("*aa*a", "aa"), ("ab*b?*", "abc"),
 ]  # fmt: skip
 
 
@@ -69,6 +71,7 @@ def test_a_pattern_is_printed_as_it_was_written(parts: list[str]) -> None:
 PLACEHOLDERS = [
     "{principal}",
     "{label.team}/**",
+    "a*?b{principal}?c*-*d",
     "x-{principal}",
     "*{principal}?",
     "a/{label.a-b_c.d}",
@@ -133,6 +136,39 @@ def test_a_slot_with_several_values_matches_with_any_of_them() -> None:
     assert not match("{label.t}/x", "four/x", fill)
     assert match("p-{label.t}", "p-one", fill)
     assert not match("{label.t}", "one", lambda name: ())
+
+
+def test_a_slot_is_filled_with_what_bears_its_name() -> None:
+    values = {"principal": ("alice",), "label.team": ("core",), "label.env": ("prod",)}
+    fill: Fill = lambda name: paths(values[name])  # noqa: E731
+    assert match("{principal}/{label.team}/x-{label.env}", "alice/core/x-prod", fill)
+    assert not match("{principal}/{label.team}/x-{label.env}", "core/alice/x-prod", fill)
+    assert not match("{principal}/{label.team}/x-{label.env}", "alice/core/x-core", fill)
+
+
+FILLED: list[tuple[str, str | None]] = [
+    ("a/*/b?/**", "a/*/b?/**"),
+    ("{principal}", "alice"),
+    ("{label.path}/x", "group/project/x"),
+    ("a/{label.path}/**/{principal}", "a/group/project/**/alice"),
+    ("x-{principal}-y", "x-alice-y"),
+    ("{principal}?", "alice?"),
+    ("*-{principal}", "*-alice"),
+    ("?*-{principal}-*?/z", "?*-alice-*?/z"),
+    ("x-{label.path}", None),
+    ("{principal}/x-{label.path}/y", None),
+    ("{label.gone}", None),
+    ("a/x-{label.gone}", None),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), FILLED)
+def test_a_filled_pattern_is_as_if_it_had_been_written_so(text: str, expected: str | None) -> None:
+    filled = pattern.fill(
+        parse_resource(f"repository:{text}", "f:1").pattern, {"principal": "alice", "label.path": "group/project"}
+    )
+    wanted = None if expected is None else parse_resource(f"repository:{expected}", "f:1").pattern
+    assert filled == wanted
 
 
 @pytest.mark.parametrize("value", ["a", "a/b", "a-b", "a--b", "a__b", "a.b", "0", "a/b.c/d_e", "x" * 255])
