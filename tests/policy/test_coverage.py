@@ -69,20 +69,52 @@ def test_all_together_is_everything() -> None:
     assert found.lines() == ["17 of 17 parts exercised (100.0 %)"]
 
 
+MISSING = [  # rule, line, kind, part
+    ("r", 4, "action", "push"),
+    ("r", 4, "principal", "group:dev"),
+    ("r", 4, "except", "user:bob"),
+    ("r", 4, "except", "group:out"),
+    ("r", 4, "resource", "repository:b"),
+    ("r", 4, "condition that does not hold", "label env"),
+    ("r", 4, "condition that does not hold", "service"),
+    ("star", 10, "action", "*"),
+    ("star", 10, "principal", "anyone"),
+    ("star", 10, "resource", "repository:x"),
+    ("star", 10, "condition that holds", "source_ip"),
+    ("star", 10, "condition that does not hold", "source_ip"),
+]
+
+
 def test_what_is_missing_is_named_with_its_place() -> None:
-    found = measured(EXERCISED[0][0])
-    assert found.lines()[0] == "p.yaml:4: rule `r`: action push is not exercised"
-    assert found.lines()[-1] == "5 of 17 parts exercised (29.4 %)"
-    assert len(found.lines()) == 13
+    assert measured(EXERCISED[0][0]).lines() == [
+        *(
+            f"p.yaml:{line}: rule `{rule}`: {kind}{':' * kind.startswith('condition')} {part} is not exercised"
+            for rule, line, kind, part in MISSING
+        ),
+        "5 of 17 parts exercised (29.4 %)",
+    ]
 
 
 def test_it_is_json() -> None:
-    plain = json.loads(json.dumps(measured(EXERCISED[0][0]).to_plain()))
-    assert (plain["total"], plain["exercised"], plain["percent"]) == (17, 5, 29.4)
-    assert plain["missing"][0] == {"rule": "r", "place": "p.yaml:4", "kind": "action", "part": "push"}
-    assert {"rule": "r", "place": "p.yaml:4", "kind": "condition that does not hold", "part": "service"} in plain[
-        "missing"
-    ]
+    assert json.loads(json.dumps(measured(EXERCISED[0][0]).to_plain())) == {
+        "total": 17,
+        "exercised": 5,
+        "percent": 29.4,
+        "missing": [
+            {"rule": rule, "place": f"p.yaml:{line}", "kind": kind, "part": part}
+            for rule, line, kind, part in MISSING
+        ],
+    }
+
+
+def test_an_action_counts_only_where_the_type_gives_it_a_meaning() -> None:
+    """`*` allows any action of a catalogue, and of a repository only those that registries know."""
+    text = 'rules: [{id: r, allow: ["*"], principals: [anyone], resources: ["repository:a", "registry:a"]}]'
+    for request, exercised in (("repository:a:scan", 0), ("repository:a:pull", 3), ("registry:a:scan", 3)):
+        cases = parse_expectations(
+            f"version: 1\ncases: [{{principal: anonymous, request: ['{request}'], expect: []}}]", "p"
+        )
+        assert coverage(policy(text), cases).exercised == exercised
 
 
 def test_a_policy_without_rules_is_exercised_whole() -> None:

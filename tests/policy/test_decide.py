@@ -426,6 +426,74 @@ def test_a_rule_without_filter_opens_the_whole_catalogue_everywhere() -> None:
         assert access.name_filter is None
 
 
+def test_a_filter_stays_unless_each_action_is_allowed_without_one() -> None:
+    """Registries ask for `*`; a rule that opens another action must not lift its filter, in one scope or in two."""
+    rules = """rules:
+- {id: some, allow: ["*"], principals: ["user:*"], resources: ["registry:catalog"], filter: pull}
+- {id: look, allow: [pull], principals: ["user:*"], resources: ["registry:catalog"]}
+- {id: all, allow: ["*"], principals: ["user:root"], resources: ["registry:catalog"]}
+"""
+    compiled, here = policy(rules), replace(CONTEXT, filters_catalogue=True)
+    star, look = "registry:catalog:*", "registry:catalog:pull"
+    for who, scopes, expected in [
+        ("eve", [star], NameFilter(())),
+        ("eve", [look], None),
+        ("eve", ["registry:catalog:*,pull"], NameFilter(())),
+        ("eve", [look, star], NameFilter(())),
+        ("root", ["registry:catalog:*,pull"], None),
+        ("root", [look, star], None),
+    ]:
+        (access,) = ask(compiled, who, *scopes, context=here).access
+        assert access.name_filter == expected, (who, scopes)
+
+
+INSIDE = "when: {source_ip: ['10.0.0.0/8']}"
+SHOWN: list[tuple[list[str], Principal, str | None, NameFilter]] = [
+    ([], user("eve"), None, NameFilter(())),
+    (["allow: [pull], principals: [anyone], resources: ['repository:b/**', 'repository:a']"],
+     user("eve"), None, NameFilter(("a", "b/**"))),
+    (["allow: [pull], principals: [anyone], resources: ['repository:a']",
+      "allow: ['*'], principals: [anyone], resources: ['repository:a', 'repository:b']"],
+     user("eve"), None, NameFilter(("a", "b"))),
+    (["allow: [push], principals: [anyone], resources: ['repository:a']",
+      "deny: [push], principals: [anyone], resources: ['repository:a']"], user("eve"), None, NameFilter(())),
+    (["allow: [pull], principals: [anyone], resources: ['repository:a'], mode: audit",
+      "deny: [pull], principals: [anyone], resources: ['repository:a'], mode: audit"],
+     user("eve"), None, NameFilter(())),
+    (["deny: [pull], principals: [anyone], resources: ['repository:z', 'repository:y/*', 'registry:x']",
+      "deny: ['*'], principals: [anyone], resources: ['repository:z']"],
+     user("eve"), None, NameFilter((), ("y/*", "z"))),
+    (["allow: ['*'], principals: [anyone], resources: ['registry:x', 'other:x']"],
+     user("eve"), None, NameFilter(())),
+    (["allow: [pull], principals: ['user:eve'], resources: ['repository:a']",
+      "allow: [pull], principals: ['user:*'], except: ['user:eve'], resources: ['repository:b']",
+      "allow: [pull], principals: ['user:bob'], resources: ['repository:c']"],
+     user("eve"), None, NameFilter(("a",))),
+    ([f"allow: [pull], principals: [anyone], resources: ['repository:a'], {INSIDE}",
+      f"deny: [pull], principals: [anyone], resources: ['repository:b'], {INSIDE}"],
+     user("eve"), None, NameFilter((), ("b",))),
+    ([f"allow: [pull], principals: [anyone], resources: ['repository:a'], {INSIDE}",
+      f"deny: [pull], principals: [anyone], resources: ['repository:b'], {INSIDE}"],
+     user("eve"), "10.0.0.1", NameFilter(("a",), ("b",))),
+    (["allow: [pull], principals: [anyone], resources: ['repository:{principal}/*', 'repository:x-{label.t}']"],
+     user("eve", t=("a", "b/c", "d")), None, NameFilter(("eve/*", "x-a", "x-d"))),
+    (["allow: [pull], principals: ['group:local'], resources: ['repository:a']"],
+     user("eve"), None, NameFilter(("a",))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "who", "source_ip", "expected"), SHOWN)
+def test_what_a_filtered_catalogue_shows(
+    rules: list[str], who: Principal, source_ip: str | None, expected: NameFilter
+) -> None:
+    listing = "allow: ['*'], principals: [anyone], resources: ['registry:catalog'], filter: pull"
+    lines = [f"- {{id: r{number}, {rule}}}" for number, rule in enumerate([listing, *rules])]
+    compiled = policy("\n".join(["groups: {local: [eve]}", "rules:", *lines]))
+    context = Context("r", 0, source_ip, filters_catalogue=True)
+    (access,) = ask(compiled, who, "registry:catalog:*", context=context).access
+    assert access.name_filter == expected
+
+
 def test_a_catalogue_shows_exactly_what_a_pull_would_be_granted() -> None:
     compiled = policy(LIMITED)
     who, here = user("alice", "dev"), replace(CONTEXT, filters_catalogue=True)

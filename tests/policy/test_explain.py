@@ -50,10 +50,10 @@ def job(protected: str, path: str = "web/shop") -> Principal:
 
 
 def test_a_granted_request_names_its_rules() -> None:
-    explanation = why(user("dan", "dev"), "repository:team/app:pull,push")
+    explanation = why(user("dan", "qa", "dev"), "repository:team/app:pull,push")
     assert explanation.outcome is Outcome.GRANTED
     assert lines(explanation) == [
-        "user:dan (groups: dev)",
+        "user:dan (groups: dev, qa)",
         "repository:team/app:pull allowed",
         "  by developers (p.yaml:6)",
         "  watched by watch (p.yaml:21)",
@@ -134,17 +134,82 @@ def test_what_a_ceiling_takes_away_is_said() -> None:
 
 
 def test_it_is_json() -> None:
-    explanation = why(job("true"), "repository:web/shop/app:pull,push repository:prod/x:push")
-    plain = json.loads(json.dumps(to_plain(explanation)))
-    assert plain["principal"] == "workload:gitlab/web/shop"
-    assert plain["outcome"] == "partly"
-    assert plain["granted"] == ["repository:web/shop/app:push"]
-    assert plain["lifetime"] == 600
-    assert lines(explanation)[-2] == "lifetime: 600 s"
-    frozen, pull, push = plain["actions"]
-    assert frozen["rules"] == [{"id": "frozen", "effect": "deny", "place": "p.yaml:16"}]
-    assert (pull["allowed"], pull["near_misses"]) == (False, [])
-    assert push["rules"] == [{"id": "ci", "effect": "allow", "place": "p.yaml:10"}]
+    explanation = why(job("true"), "repository:web/shop/app:pull,push repository(plugin):web/shop/app:push")
+    frozen = {"id": "frozen", "effect": "deny", "place": "p.yaml:16"}
+    developers = {"id": "developers", "effect": "allow", "place": "p.yaml:6"}
+    watch = {"id": "watch", "effect": "deny", "place": "p.yaml:21"}
+    nothing: dict[str, object] = {"rules": [], "overruled": [], "audit": [], "near_misses": []}
+    app = nothing | {"type": "repository", "name": "web/shop/app", "cut_by_credential": False}
+    assert json.loads(json.dumps(to_plain(explanation))) == {
+        "principal": "workload:gitlab/web/shop",
+        "groups": [],
+        "outcome": "partly",
+        "granted": ["repository:web/shop/app:push", "repository(plugin):web/shop/app:push"],
+        "lifetime": 600,
+        "actions": [
+            app | {"action": "pull", "allowed": False},
+            app
+            | {"action": "push", "allowed": True, "rules": [{"id": "ci", "effect": "allow", "place": "p.yaml:10"}]},
+        ],
+    }
+    assert lines(explanation)[-2:] == ["lifetime: 600 s", "outcome: partly"]
+    ceiling = (Access("repository", "prod/a", ("pull",)),)
+    explanation = why(user("dan", "ops", "dev"), "repository:prod/a:push", "repository:team/a:pull", ceiling=ceiling)
+    assert json.loads(json.dumps(to_plain(explanation))) == {
+        "principal": "user:dan",
+        "groups": ["dev", "ops"],
+        "outcome": "denied",
+        "granted": [],
+        "lifetime": None,
+        "actions": [
+            nothing
+            | {"type": "repository", "name": "prod/a", "action": "push", "allowed": False, "cut_by_credential": False}
+            | {"rules": [frozen], "overruled": [developers]},
+            nothing
+            | {"type": "repository", "name": "team/a", "action": "pull", "allowed": True, "cut_by_credential": True}
+            | {"rules": [developers], "audit": [watch]},
+        ],
+    }
+    plain = json.loads(json.dumps(to_plain(why(user("eve"), "repository:team/x:push"))))
+    assert plain["actions"][0]["near_misses"] == [developers | {"reasons": ["it is for group:dev, not user:eve"]}]
+
+
+@pytest.mark.parametrize(
+    ("who", "name", "expected"),
+    [
+        (user("a", l="v"), "x", ["service is registry.example.com, not s"]),
+        (user("a"), "x", ["label l is missing, not v and service is registry.example.com, not s"]),
+        (user("b", l="v"), "x", ["it is for user:a, not user:b and service is registry.example.com, not s"]),
+        (user("a", l="v"), "y",
+         ["it is about repository:x, not repository:y and service is registry.example.com, not s"]),
+        (user("b"), "x", []),
+        (user("a"), "y", []),
+        (user("b", l="v"), "y", []),
+    ],
+)  # fmt: skip
+def test_two_reasons_are_still_near_and_three_are_far(who: Principal, name: str, expected: list[str]) -> None:
+    one = """rules:
+- {id: r, allow: [pull], principals: ["user:a"], resources: ["repository:x"], when: {service: [s], labels: {l: v}}}
+"""
+    found = lines(explain(policy(one), who, parse_scopes([f"repository:{name}:pull"]), CONTEXT))
+    assert found == [
+        f"user:{who.name}",
+        f"repository:{name}:pull denied",
+        "  no rule allows it",
+        *(f"  r (p.yaml:3) would allow it, but {reasons}" for reasons in expected),
+        "outcome: denied",
+    ]
+
+
+def test_no_more_than_five_near_misses_are_shown_by_id() -> None:
+    rules = [
+        f"- {{id: r{number}, allow: [pull], principals: ['user:a'], resources: ['repository:x']}}"
+        for number in (3, 1, 6, 2, 5, 4)
+    ]
+    (answer,) = explain(
+        policy("rules:\n" + "\n".join(rules)), user("b"), parse_scopes(["repository:x:pull"]), CONTEXT
+    ).answers
+    assert [miss.rule.id for miss in answer.near_misses] == ["r1", "r2", "r3", "r4", "r5"]
 
 
 def test_nothing_asked_is_nothing_granted() -> None:

@@ -1,7 +1,8 @@
-"""Rules as values: which actions a rule speaks about."""
+"""Rules as values: which actions a rule speaks about, and how its principals are written."""
 
 import pytest
 
+from token_service.policy.notation import parse_name
 from token_service.policy.rule import Effect, Rule, Term, Who
 
 COVERS = [
@@ -36,3 +37,11 @@ def test_the_place_of_a_rule_is_no_part_of_it() -> None:
         Rule("r", Effect.DENY, frozenset({"pull"}), (Term(Who.ANYONE),), (), place=place) for place in ("a:1", "b:2")
     )
     assert one == other
+
+
+@pytest.mark.parametrize(
+    "text", ["anyone", "user:alice", "group:dev-?/**", "service-account:*", "workload:gitlab/*/x"]
+)
+def test_a_principal_is_shown_as_it_is_written(text: str) -> None:
+    who, _, pattern = text.partition(":")
+    assert str(Term(Who(who), parse_name(pattern, "") if pattern else ())) == text

@@ -2,18 +2,20 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.policy import build, generate
-from tests.policy.build import policy
+from tests.policy.build import CONTEXT, policy, user
 from tests.policy.test_can import POLICY
 from token_service.policy.decide import decide
 from token_service.policy.match import Request
 from token_service.policy.notation import parse_resource
 from token_service.policy.who_can import lines, solutions, to_plain, who_can
+from token_service.principal import Kind
 from token_service.scope import Scope
 
 WHO = [
@@ -56,16 +58,139 @@ def test_a_grant_that_a_deny_takes_whole_is_marked() -> None:
     ]
 
 
-def test_it_is_json() -> None:
-    plain = json.loads(json.dumps(to_plain(who_can(policy(POLICY), "push", "repository", "prod/a"))))
-    assert [(one["rule"], one["name"], one["labels"], one["void_by"]) for one in plain["grants"]] == [
-        ("own", "prod", {}, None),
-        ("team", None, {}, None),
-        ("release", None, {}, None),
-        ("ci", None, {"path": "prod"}, None),
+RICH = """groups: {ops: [rita]}
+rules:
+- id: own
+  allow: ["*"]
+  principals: ["user:*", "group:dev", "user:*/*", "service-account:x*", anonymous]
+  except: ["user:root", "group:out"]
+  resources: ["repository:{principal}/**"]
+- id: j
+  allow: [push]
+  principals: ["workload:*", "user:*"]
+  resources: ["repository:{label.a}/{label.b}/*"]
+  when: {labels: {r: m}, after: "2026-01-01T00:00:00Z"}
+- {id: out, deny: ["*"], principals: [authenticated], resources: ["repository:{principal}/c"]}
+- {id: never, deny: [push], principals: ["group:ops"], except: ["user:a"], resources: ["repository:{label.b}/**"]}
+- {id: robots, deny: [push], principals: ["service-account:**"], resources: ["repository:a/**"]}
+- {id: list, allow: ["*"], principals: ["user:alice"], resources: ["registry:catalog"], filter: pull}
+"""
+VOID_BY_OUT = ", all of whom out denies"
+OF_RICH = [
+    ("push", "repository:a/b/c", [
+        "user:* or group:dev called a, without user:root and group:out  (own, p.yaml:4)",
+        "group:dev or user:*/* called a/b, without user:root and group:out  (own, p.yaml:4)" + VOID_BY_OUT,
+        "workload:* or user:*, with label a a, with label b b, under its conditions on label r, after  (j, p.yaml:9)",
+        "but not user:** or service-account:** or workload:** called a/b  (out, p.yaml:14)",
+        "but not group:ops, with label b a, without user:a  (never, p.yaml:15)",
+        "but not group:ops, with label b a/b, without user:a  (never, p.yaml:15)",
+        "but not service-account:**  (robots, p.yaml:16)",
+    ]),
+    ("pull", "repository:x/c", [
+        "user:* or group:dev or service-account:x* called x, without user:root and group:out  (own, p.yaml:4)"
+        + VOID_BY_OUT,
+        "but not user:** or service-account:** or workload:** called x  (out, p.yaml:14)",
+    ]),
+    ("*", "registry:catalog", ["user:alice, under its conditions on filter  (list, p.yaml:17)"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "resource", "expected"), OF_RICH)
+def test_names_labels_exceptions_and_conditions_are_said_in_whole_lines(
+    action: str, resource: str, expected: list[str]
+) -> None:
+    kind, _, name = resource.partition(":")
+    assert lines(who_can(policy(RICH), action, kind, name)) == expected
+
+
+def test_a_deny_for_others_is_not_among_the_denials() -> None:
+    """Neither one for another kind, nor one for a namesake of another name."""
+    text = """rules:
+- {id: first, allow: [pull], principals: ["user:*"], resources: ["repository:{principal}/*/*"]}
+- {id: named, deny: [pull], principals: ["user:**"], resources: ["repository:{principal}/c"]}
+- {id: same, deny: [pull], principals: ["user:b*"], resources: ["repository:{principal}/**"]}
+- {id: robots, deny: [pull], principals: ["service-account:**"], resources: ["repository:**"]}
+- {id: guests, deny: [pull], principals: [anonymous], resources: ["repository:**"]}
+- {id: labelled, deny: [pull], principals: ["user:**"], resources: ["repository:{label.t}/c"]}
+"""
+    assert lines(who_can(policy(text), "pull", "repository", "a/b/c")) == [
+        "user:* called a  (first, p.yaml:3)",
+        "but not user:**, with label t a/b  (labelled, p.yaml:8)",
     ]
-    assert plain["grants"][3]["conditions"] == ["label ref", "service"]
-    assert [(one["rule"], one["except"]) for one in plain["denials"]] == [("frozen", ["group:ops"])]
+
+
+VOID = [
+    ('principals: ["user:*"]', "all of whom never denies"),
+    ("principals: [authenticated]", "all of whom never denies"),
+    ('principals: ["group:ops"]', ""),
+    ('principals: ["user:a*"]', ""),
+    ('principals: [anyone], except: ["service-account:*"]', "all of whom never denies"),
+    ('principals: [anyone], except: ["user:z"]', ""),
+    ("principals: [anyone], when: {service: [s, t]}", "all of whom never denies"),
+    ("principals: [anyone], when: {service: [t]}", ""),
+]
+
+
+@pytest.mark.parametrize(("never", "said"), VOID)
+def test_a_deny_voids_a_grant_only_if_it_takes_all_of_it(never: str, said: str) -> None:
+    text = f"""groups: {{ops: [alice]}}
+rules:
+- {{id: all, allow: [pull], principals: ["user:*"], resources: ["repository:x"], when: {{service: [s]}}}}
+- {{id: never, deny: [pull], {never}, resources: ["repository:*"]}}
+"""
+    line, *_ = lines(who_can(policy(text), "pull", "repository", "x"))
+    assert line == "user:*, under its conditions on service  (all, p.yaml:4)" + (f", {said}" if said else "")
+
+
+def test_a_member_of_a_group_that_is_denied_is_denied() -> None:
+    text = """groups: {ops: [alice]}
+rules:
+- {id: one, allow: [pull], principals: ["user:alice", "user:bob"], resources: ["repository:{principal}"]}
+- {id: never, deny: [pull], principals: ["group:ops"], resources: ["repository:*"]}
+"""
+    assert lines(who_can(policy(text), "pull", "repository", "alice")) == [
+        "user:alice called alice  (one, p.yaml:4), all of whom never denies",
+        "but not group:ops  (never, p.yaml:5)",
+    ]
+    assert lines(who_can(policy(text), "pull", "repository", "bob")) == [
+        "user:bob called bob  (one, p.yaml:4)",
+        "but not group:ops  (never, p.yaml:5)",
+    ]
+
+
+def test_it_is_json() -> None:
+    plain = json.loads(json.dumps(to_plain(who_can(policy(RICH), "pull", "repository", "x/c"))))
+    nothing: dict[str, object] = {"except": [], "name": None, "labels": {}, "conditions": [], "void_by": None}
+    own = {"rule": "own", "place": "p.yaml:4", "principals": ["user:*", "group:dev", "service-account:x*"]}
+    out = {"rule": "out", "place": "p.yaml:14", "principals": ["user:**", "service-account:**", "workload:**"]}
+    assert plain == {
+        "grants": [nothing | own | {"except": ["user:root", "group:out"], "name": "x", "void_by": "out"}],
+        "denials": [nothing | out | {"name": "x"}],
+    }
+    plain = to_plain(who_can(policy(POLICY), "push", "repository", "prod/a"))
+    own = {"rule": "own", "place": "p.yaml:5", "principals": ["user:*"], "name": "prod"}
+    ci = {"rule": "ci", "place": "p.yaml:10", "principals": ["workload:**"], "labels": {"path": "prod"}}
+    assert plain["grants"] == [
+        nothing | own,
+        nothing | {"rule": "team", "place": "p.yaml:6", "principals": ["group:dev"]},
+        nothing | {"rule": "release", "place": "p.yaml:9", "principals": ["group:ops"]},
+        nothing | ci | {"conditions": ["label ref", "service"]},
+    ]
+
+
+def test_a_claim_applies_to_those_who_are_called_and_labelled_so() -> None:
+    (own, *_, ci) = who_can(policy(POLICY), "push", "repository", "prod/a").grants
+    compiled, context = policy(POLICY), replace(CONTEXT, audience="s")
+    for claim, who, expected in [
+        (own, user("prod"), True),
+        (own, user("prod", kind=Kind.SERVICE_ACCOUNT), False),
+        (own, user("other"), False),
+        (ci, user("j", kind=Kind.WORKLOAD, ref="main", path=("x", "prod")), True),
+        (ci, user("j", kind=Kind.WORKLOAD, ref="main", path="x"), False),
+        (ci, user("j", kind=Kind.WORKLOAD, ref="main", other="prod"), False),
+        (ci, user("j", kind=Kind.WORKLOAD, ref="dev", path="prod"), False),
+    ]:
+        assert claim.applies(Request.of(compiled, who, context)) is expected, (claim, who)
 
 
 @given(st.integers(0, 2**32))

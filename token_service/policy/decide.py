@@ -55,27 +55,32 @@ def decide(policy: CompiledPolicy, principal: Principal, scopes: Iterable[Scope]
     for scope in scopes:
         rules = matcher.matching(scope.type, scope.name)
         allowed: list[str] = []
-        determining: list[Rule] = []
+        determining: list[list[Rule]] = []
         for action in asked_actions(rules, scope):
             verdict, allows = combine(rules, scope.type, scope.name, action)
             verdicts[scope.type, scope.name, action] = verdict
             if verdict.allowed:
                 allowed.append(action)
-                determining += allows
+                determining.append(allows)
         if allowed:
             granted.append(_grant(scope, allowed, determining, matcher))
-            lifetimes.update(rule.lifetime for rule in determining if rule.lifetime is not None)
+            lifetimes.update(rule.lifetime for allows in determining for rule in allows if rule.lifetime is not None)
     ordered = tuple(verdicts[key] for key in sorted(verdicts))
     access = merge(granted) if len(granted) > 1 else tuple(granted)
     return Decision(access, ordered, min(lifetimes) if lifetimes else None)
 
 
-def _grant(scope: Scope, allowed: list[str], determining: list[Rule], matcher: "Matcher") -> Access:
-    """What the determining rules allow, with the limits that they set. Limits add up, as denials do."""
+def _grant(scope: Scope, allowed: list[str], determining: list[list[Rule]], matcher: "Matcher") -> Access:
+    """What the determining rules of each action allow, with the limits that they set. Limits add up, as denials do.
+
+    A listing is filtered as soon as one action is allowed by none but filtered rules: a rule that opens `pull` on the
+    catalogue without a filter must not lift the filter of the rule that opens `*`.
+    """
     access = Access(scope.type, scope.name, tuple(allowed), scope.resource_class)
-    if any(rule.tags for rule in determining):
-        access = replace(access, tag_rules=union(rule.tags for rule in determining))
-    if all(rule.is_filtered for rule in determining):
+    limits = [rule.tags for allows in determining for rule in allows if rule.tags]
+    if limits:
+        access = replace(access, tag_rules=union(limits))
+    if any(all(rule.is_filtered for rule in allows) for allows in determining):
         access = replace(access, name_filter=matcher.pullable())
     return access
 

@@ -120,9 +120,11 @@ class Filled:
 
 
 def applies(rule: Rule, request: Request) -> bool:
+    """Whether the rule matches, whatever the resource."""
     return (
         any(is_meant(term, request) for term in rule.principals)
         and not any(is_meant(term, request) for term in rule.exceptions)
+        and not _needs_filter(rule, request)
         and hold(rule.when, request.principal, request.context, if_unknown=rule.effect is Effect.DENY)
     )
 

@@ -8,9 +8,9 @@ a pattern match a given name.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from token_service.policy.condition import Conditions, parts
+from token_service.policy.condition import parts
 from token_service.policy.index import LABEL_PREFIX, CompiledPolicy
 from token_service.policy.match import Request, applies
 from token_service.policy.pattern import (
@@ -92,14 +92,14 @@ def _claims(rule: Rule, policy: CompiledPolicy, kind: str, name: str) -> Iterato
 
 
 def _may_be_called(term: Term, name: str) -> bool:
-    if term.who is Who.ANONYMOUS:
-        return False
+    """Groups say nothing of names; those who are not logged in have none, which no empty pattern matches."""
     return term.who is Who.GROUP or matches(term.pattern, name.split("/"), no_slots)
 
 
 def _voided(claim: Claim, denials: list[Claim], policy: CompiledPolicy) -> Claim:
-    void = next((denial.rule for denial in denials if _takes_all(denial, claim, policy)), None)
-    return claim if void is None else Claim(claim.rule, claim.who, claim.name, claim.labels, void)
+    return replace(
+        claim, void_by=next((denial.rule for denial in denials if _takes_all(denial, claim, policy)), None)
+    )
 
 
 def _takes_all(denial: Claim, claim: Claim, policy: CompiledPolicy) -> bool:
@@ -180,7 +180,7 @@ def _plain(claim: Claim) -> dict[str, object]:
         "except": [str(term) for term in claim.rule.exceptions],
         "name": claim.name,
         "labels": dict(claim.labels),
-        "conditions": [name for name, _ in parts(claim.rule.when)],
+        "conditions": _conditions(claim.rule),
         "void_by": claim.void_by.id if claim.void_by is not None else None,
     }
 
@@ -199,11 +199,12 @@ def _show(claim: Claim) -> str:
     called = f" called {claim.name}" if claim.name is not None else ""
     labels = "".join(f", with label {label} {value}" for label, value in claim.labels)
     without = f", without {' and '.join(map(str, claim.rule.exceptions))}" if claim.rule.exceptions else ""
-    when = _when(claim.rule.when)
+    conditions = _conditions(claim.rule)
+    when = f", under its conditions on {', '.join(conditions)}" if conditions else ""
     who = " or ".join(map(str, claim.who if claim.name is not None else claim.rule.principals))
     return f"{who}{called}{labels}{without}{when}  ({claim.rule.id}, {claim.rule.place})"
 
 
-def _when(conditions: Conditions) -> str:
-    names = [name for name, _ in parts(conditions)]
-    return f", under its conditions on {', '.join(names)}" if names else ""
+def _conditions(rule: Rule) -> list[str]:
+    """The keys of what else must hold. `filter` asks for a registry that filters its catalogue."""
+    return [*(name for name, _ in parts(rule.when)), *(("filter",) if rule.is_filtered else ())]
