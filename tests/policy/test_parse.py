@@ -105,15 +105,15 @@ MEMBERS = [
     ("'user:alice'", (Kind.USER, "alice")),
     ("'service-account:ci'", (Kind.SERVICE_ACCOUNT, "ci")),
     ("'user:a:b'", (Kind.USER, "a:b")),
-    ("'user:user:a'", (Kind.USER, "user:a")),
     ("a@example.com", (Kind.USER, "a@example.com")),
+    ("Xavier", (Kind.USER, "Xavier")),
 ]
 
 
 @pytest.mark.parametrize(("text", "member"), MEMBERS)
 def test_a_member_is_a_kind_and_an_exact_name(text: str, member: tuple[Kind, str]) -> None:
-    (group,) = parse_policy(f"version: 1\ngroups:\n  a: [{text}]", "p.yaml").groups
-    assert group.members == {member}
+    (group,) = parse_policy(f"version: 1\ngroups:\n  Team X: [{text}]", "p.yaml").groups
+    assert group == Group("Team X", frozenset({member}))
 
 
 AMBIGUOUS = "is a number, date or switch to some YAML tools (quote it:"
