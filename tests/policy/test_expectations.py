@@ -41,7 +41,7 @@ cases:
     service: other
     source_ip: 10.0.0.1
     now: "2026-01-01T00:00:00Z"
-    request: ["repository:a/b:pull"]
+    request: ["repository:a/b:pull", "registry:catalog:*"]
     expect: []
   - principal: anonymous
     request: []
@@ -64,7 +64,7 @@ def test_everything_that_a_file_may_say() -> None:
         rules=frozenset({"own"}),
         lifetime=600,
     )
-    assert second.name == "user:alice: repository:a/b:pull"
+    assert second.name == "user:alice: repository:a/b:pull registry:catalog:*"
     assert second.principal == Principal("alice", Kind.USER, frozenset(), {})
     assert second.context == Context("other", DEFAULT_NOW, "10.0.0.1")
     assert (second.rules, second.lifetime) == (None, None)
