@@ -7,7 +7,17 @@ import pytest
 from tests.policy.build import policy
 from token_service.policy.notation import parse_resource
 from token_service.policy.parse import parse_policy
-from token_service.policy.reach import are_apart, example, implies, is_covered, is_within, meant
+from token_service.policy.reach import (
+    are_apart,
+    exact_name,
+    example,
+    implies,
+    is_covered,
+    is_within,
+    meant,
+    reaches_nothing,
+    spoken,
+)
 from token_service.policy.rule import Rule, Term
 
 GROUPS = policy('groups: {ops: [alice, "service-account:ci"], "dev/core": [bob]}').groups
@@ -91,6 +101,7 @@ IMPLIES = [
     (f"after: '{time(2)}'", f"after: '{time(1)}'", True), (f"after: '{time(1)}'", f"after: '{time(2)}'", False),
     ("", f"after: '{time(2)}'", False), (f"before: '{time(1)}'", f"before: '{time(2)}'", True),
     (f"before: '{time(2)}'", f"before: '{time(1)}'", False), ("", f"before: '{time(1)}'", False),
+    (f"after: '{time(2)}'", f"after: '{time(2)}'", True), (f"before: '{time(2)}'", f"before: '{time(2)}'", True),
 ]  # fmt: skip
 
 
@@ -131,11 +142,33 @@ COVERED = [
       "allow: [pull], principals: ['user:*'], except: ['user:b'], resources: ['repository:a']"]),
     ("allow: [pull], principals: ['user:a*'], resources: ['repository:a']",
      ["allow: [pull], principals: ['user:*'], except: ['user:b*', anonymous], resources: ['repository:a']"]),
+    ("deny: [pull], principals: [anyone], resources: ['repository:a']",
+     ["deny: [pull, push], principals: [anyone], resources: ['repository:a']"]),
+    ("allow: [pull], principals: ['user:alice'], resources: ['repository:a']",
+     ["allow: [pull], principals: ['group:ops'], resources: ['repository:a']"]),
+    ("allow: [pull], principals: [authenticated], except: ['group:ops'], resources: ['repository:a']",
+     ["allow: [pull], principals: [authenticated], except: ['user:alice'], resources: ['repository:a']"]),
+    ("allow: [pull], principals: ['user:alice'], except: ['group:ops'], resources: ['repository:a']", []),
+    (PULL + "['repository:x-{principal}']", [PULL + "['repository:x-?', 'repository:x-??*']"]),
 ]  # fmt: skip
 NOT_COVERED = [
     (PULL + "['repository:a/*']", [PULL + "['repository:a/b']"]),
     (PULL + "['repository:{principal}/x']", [PULL + "['repository:*/x']"]),  # a name may have several segments
     (PULL + "['repository:{principal}']", [PULL + "['repository:?', 'repository:??*']"]),
+    (PULL + "['repository:{principal}']", [PULL + "['repository:*', 'repository:*/*']"]),
+    (PULL + "['repository:{principal}']", [PULL + "['repository:*', 'repository:*/*/*', 'repository:*/*/*/**']"]),
+    (PULL + "['repository:x-{principal}']", [PULL + "['repository:x-?']"]),
+    (PULL + "['repository:x-{principal}']", [PULL + "['repository:x-??*']"]),
+    (PULL + "['repository:x-{principal}']", [PULL + "['repository:x-?', 'repository:x-??']"]),
+    (PULL + "['repository:x-{principal}']", [PULL + "['repository:x-?', 'repository:x-???*']"]),
+    ("allow: [pull], principals: ['group:dev'], resources: ['repository:{principal}/x']",
+     ["allow: [pull], principals: ['group:dev'], resources: ['repository:dev/x']"]),
+    ("allow: [scan], principals: ['user:*'], resources: ['repository:a']",
+     ["allow: ['*'], principals: ['user:*'], resources: ['repository:a']"]),
+    ("allow: ['*', scan], principals: ['user:*'], resources: ['repository:a']",
+     ["allow: ['*'], principals: ['user:*'], resources: ['repository:a']"]),
+    ("allow: [pull], principals: ['user:carol'], resources: ['repository:a']",
+     ["allow: [pull], principals: ['group:ops'], resources: ['repository:a']"]),
     (PULL + "['repository:a/x']", [PULL + "['repository:{principal}/**']"]),
     (PULL + "['repository:{principal}/x']", [PULL + "['repository:{label.t}/x']"]),
     (PULL + "['repository:{label.t}/{principal}']", [PULL + "['repository:{principal}/{label.t}']"]),
@@ -164,6 +197,57 @@ def test_covered(one: str, others: list[str]) -> None:
 def test_not_covered(one: str, others: list[str]) -> None:
     first, *rest = rules(one, *others)
     assert not is_covered(first, None, rest, GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "expected"),
+    [
+        ("allow: [pull, scan]", "repository", {"pull", "scan"}),
+        ("allow: ['*']", "repository", {"pull", "push", "delete"}),
+        ("allow: ['*', scan]", "repository", {"pull", "push", "delete", "scan"}),
+        ("allow: ['*', scan]", "registry", {"*"}),
+        ("allow: [pull]", "registry", {"pull"}),
+        ("deny: ['*', pull]", "repository", {"*"}),
+        ("deny: [push]", "repository", {"push"}),
+    ],
+)
+def test_the_actions_that_a_rule_speaks_about(rule: str, kind: str, expected: set[str]) -> None:
+    (one,) = rules(f"{rule}, principals: [anyone], resources: ['repository:a', 'registry:a']")
+    assert spoken(one, kind) == expected
+
+
+REACHES = [
+    ("principals: ['user:*'], resources: ['repository:a-', 'repository:a']", False),
+    ("principals: ['user:*'], resources: ['repository:a-', 'repository:B']", True),
+    ("principals: ['user:*'], except: [authenticated], resources: ['repository:a']", True),
+    ("principals: ['user:alice', 'service-account:ci'], except: ['group:ops'], resources: ['repository:a']", True),
+    ("principals: ['user:alice', 'user:ci'], except: ['group:ops'], resources: ['repository:a']", False),
+    ("principals: ['user:Alice'], resources: ['repository:{principal}']", True),
+    ("principals: ['user:Alice', 'user:bob'], resources: ['repository:{principal}']", False),
+]
+
+
+@pytest.mark.parametrize(("rule", "nothing"), REACHES)
+def test_a_rule_may_reach_nothing(rule: str, nothing: bool) -> None:
+    (one,) = rules(f"allow: [pull], {rule}")
+    assert reaches_nothing(one, GROUPS) is nothing
+
+
+@pytest.mark.parametrize(
+    ("term", "name"),
+    [
+        ("user:alice", "alice"),
+        ("service-account:a/b", "a/b"),
+        ("workload:a/*", None),
+        ("user:a?", None),
+        ("user:**", None),
+        ("group:dev", None),
+        ("anonymous", None),
+        ("authenticated", None),
+    ],
+)
+def test_the_name_of_a_principal_that_is_named_exactly(term: str, name: str | None) -> None:
+    assert exact_name(*terms(term)) == name
 
 
 def test_single_actions_can_be_asked_for() -> None:

@@ -19,6 +19,7 @@ DEFAULT_MAX_LIFETIME_SECONDS = 3600
 
 _ANONYMOUS = Term(Who.ANONYMOUS)
 _NAMED = (Who.USER, Who.SERVICE_ACCOUNT, Who.WORKLOAD)
+_EVERYTHING = Rule("", Effect.ALLOW, frozenset({"pull"}), (_ANONYMOUS,), (parse_resource("repository:**", ""),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +155,8 @@ def _check_anonymous(rule: Rule, view: _View) -> Iterator[Finding]:
     if not _opens(rule) or _ANONYMOUS not in meant(rule, view.policy.groups):
         return
     repositories = [resource for resource in rule.resources if resource.type == REPOSITORY]
-    everything = Rule("", Effect.ALLOW, frozenset({"pull"}), (_ANONYMOUS,), (parse_resource("repository:**", ""),))
-    if repositories and is_covered(everything, None, [replace(rule, actions=everything.actions)], view.policy.groups):
+    reading = replace(rule, actions=_EVERYTHING.actions)
+    if repositories and is_covered(_EVERYTHING, None, [reading], view.policy.groups):
         yield Finding("anonymous-everything", rule, "it opens every repository to everybody", "name a namespace")
     written = sorted(action for action in ("push", "delete") if rule.covers(REPOSITORY, action))
     if repositories and written:
