@@ -5,11 +5,12 @@ What belongs here: the two ways to decide. What does not: which entries and rule
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 
 from token_service.policy.automaton import resource_names
 from token_service.policy.docker_auth.entry import CATALOG, REGISTRY
 from token_service.policy.docker_auth.walk import walk
-from token_service.policy.pattern import Pattern, matches
+from token_service.policy.pattern import Pattern, matches, no_slots
 from token_service.policy.rule import ANY_ACTION, REPOSITORY
 
 
@@ -41,9 +42,10 @@ def compare(case: Case, actions: tuple[str, ...]) -> Iterator[tuple[str, str, bo
     asked = actions if case.kind == REPOSITORY else (*actions, ANY_ACTION)
     seen: set[bool] = set()
     for name, hits in _names(case):
+        entries = tuple(compress(case.entries, hits))
+        rules = tuple(compress(case.rules, hits[len(case.entries) :]))
         for action in asked:
-            theirs = _first_match(case.entries, hits, action)
-            ours = _overriding(case.rules, hits[len(case.entries) :], action)
+            theirs, ours = _first_match(entries, action), _overriding(rules, action)
             if ours is not theirs and ours not in seen and (ours or case.is_certain):
                 seen.add(ours)
                 yield name, action, ours
@@ -51,17 +53,17 @@ def compare(case: Case, actions: tuple[str, ...]) -> Iterator[tuple[str, str, bo
             return
 
 
-def _first_match(entries: tuple[Line, ...], hits: tuple[bool, ...], action: str) -> bool:
-    for entry, hit in zip(entries, hits, strict=False):
-        if hit and entry.is_deny and action not in entry.says:
-            return False
-        if hit and not entry.is_deny:
+def _first_match(entries: tuple[Line, ...], action: str) -> bool:
+    for entry in entries:
+        if not entry.is_deny:
             return action in entry.says
+        if action not in entry.says:
+            return False
     return False
 
 
-def _overriding(rules: tuple[Line, ...], hits: tuple[bool, ...], action: str) -> bool:
-    acting = [rule for rule, hit in zip(rules, hits, strict=True) if hit and action in rule.says]
+def _overriding(rules: tuple[Line, ...], action: str) -> bool:
+    acting = [rule for rule in rules if action in rule.says]
     return bool(acting) and not any(rule.is_deny for rule in acting)
 
 
@@ -69,7 +71,7 @@ def _names(case: Case) -> Iterator[tuple[str, tuple[bool, ...]]]:
     """A shortest name for each way in which names can be matched by the lines, and which of them match it."""
     lines = (*case.entries, *case.rules)
     if case.kind == REGISTRY:
-        yield CATALOG, tuple(any(matches(one, [CATALOG], lambda _: ()) for one in line.patterns) for line in lines)
+        yield CATALOG, tuple(any(matches(one, [CATALOG], no_slots) for one in line.patterns) for line in lines)
         return
     names = resource_names([pattern for line in lines for pattern in line.patterns])
     yield from walk(names, (), tuple(line.patterns for line in lines))

@@ -1,13 +1,13 @@
 """All the ways in which names can match several sets of patterns, each with a shortest name. Pure.
 
-What belongs here: walking automata side by side, with a memory and a limit. What does not: what is asked of it
+What belongs here: walking automata side by side, with a limit. What does not: what is asked of it
 (`sets.py`, `compare.py`), and the automata (`policy/automaton.py`).
 """
 
 from collections import deque
 from collections.abc import Iterator
 
-from token_service.policy.automaton import Names, Nfa, union
+from token_service.policy.automaton import Names, union
 from token_service.policy.docker_auth.shapes import Unsupported
 from token_service.policy.pattern import Pattern
 
@@ -21,14 +21,14 @@ def walk(
 
     Raises Unsupported where there are more ways than anybody can wait for.
     """
-    machines = [_Machine(names.universe), *(_Machine(union(patterns, names)) for patterns in (*needed, *others))]
+    machines = [names.universe, *(union(patterns, names) for patterns in (*needed, *others))]
     wanted = len(needed) + 1
-    start = tuple(machine.start for machine in machines)
+    start = tuple(machine.closed(machine.starts) for machine in machines)
     seen = {start}
     todo = deque([(start, "")])
     while todo:
         states, word = todo.popleft()
-        hits = tuple(machine.nfa.accepts(one) for machine, one in zip(machines, states, strict=True))
+        hits = tuple(machine.accepts(one) for machine, one in zip(machines, states, strict=True))
         if hits[0]:
             yield word, hits[1:]
         for symbol in names.symbols:
@@ -38,18 +38,3 @@ def walk(
                 todo.append((following, word + symbol))
         if len(seen) > MAX_STATES:
             raise Unsupported(f"names can match in more than {MAX_STATES} ways; anchor patterns, or import a part")
-
-
-class _Machine:
-    """An automaton that remembers its steps."""
-
-    def __init__(self, nfa: Nfa) -> None:
-        self.nfa = nfa
-        self.start = nfa.closed(nfa.starts)
-        self._steps: dict[tuple[frozenset[int], str], frozenset[int]] = {}
-
-    def step(self, states: frozenset[int], symbol: str) -> frozenset[int]:
-        found = self._steps.get((states, symbol))
-        if found is None:
-            found = self._steps[states, symbol] = self.nfa.step(states, symbol) if states else states
-        return found

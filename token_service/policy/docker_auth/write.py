@@ -5,6 +5,7 @@ What belongs here: the form. What does not: what the rules are (`translate.py`),
 
 import json
 from collections.abc import Iterable
+from itertools import groupby
 
 from token_service.policy.docker_auth.entry import Accounts, AclEntry, Box
 from token_service.policy.docker_auth.source import Finding, User
@@ -12,14 +13,12 @@ from token_service.policy.docker_auth.translate import Piece
 from token_service.policy.pattern import show
 from token_service.policy.rule import Effect
 
-_HEAD = """\
-# Made from docker_auth's configuration by `token-service policy import docker-auth`.
-# Each rule names the entry of `acl` that it came from; REPORT.md says what is different now.
-"""
+_MADE = "# Made from docker_auth's configuration by `token-service policy import docker-auth`."
+_RULES = "# Each rule names the entry of `acl` that it came from; REPORT.md says what is different now."
 
 
 def users_text(users: Iterable[User]) -> str:
-    lines = [_HEAD.split("\n", maxsplit=1)[0], "users:" if users else "users: {}"]
+    lines = [_MADE, "users:" if users else "users: {}"]
     for user in users:
         lines += [f"  {_quoted(user.name)}:", f"    password_hash: {_quoted(user.password_hash)}"]
         labels = {label: values for label, values in user.labels.items() if values}
@@ -31,16 +30,13 @@ def users_text(users: Iterable[User]) -> str:
 
 def policy_text(pieces: tuple[Piece, ...], entries: tuple[AclEntry, ...]) -> str:
     by_number = {entry.number: entry for entry in entries}
-    lines = [f"{_HEAD}version: 1", "rules:" if pieces else "rules: []"]
-    before: tuple[int, int] = (0, 0)
-    for piece in pieces:
-        part = before[1] + 1 if piece.number == before[0] else 1
-        if part == 1:
-            entry = by_number[piece.number]
-            comment = f": {_one_line(entry.comment)}" if entry.comment else ""
-            lines.append(f"  # entry {piece.number}, {_one_line(entry.place)}{comment}")
-        before = (piece.number, part)
-        lines += _rule(piece, f"acl-{piece.number}" if part == 1 else f"acl-{piece.number}.{part}")
+    lines = [_MADE, _RULES, "version: 1", "rules:" if pieces else "rules: []"]
+    for number, parts in groupby(pieces, lambda piece: piece.number):
+        entry = by_number[number]
+        comment = f": {_one_line(entry.comment)}" if entry.comment else ""
+        lines.append(f"  # entry {number}, {_one_line(entry.place)}{comment}")
+        for part, piece in enumerate(parts, start=1):
+            lines += _rule(piece, f"acl-{number}" if part == 1 else f"acl-{number}.{part}")
     return "\n".join(lines) + "\n"
 
 
