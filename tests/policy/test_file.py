@@ -313,9 +313,9 @@ async def test_a_folder_is_read_again_only_where_something_changed(tmp_path: Pat
         assert (folder.reloads, folder.watches) == (1, 1)
 
 
-@pytest.mark.parametrize("parent", ["srv", "site-packages"])
+@pytest.mark.parametrize("parent", ["srv", ".venv"])
 async def test_a_change_is_seen_long_before_the_folder_is_looked_at_anyway(tmp_path: Path, parent: str) -> None:
-    """`site-packages` is one of the folders that the watcher passes over, unless it is told not to."""
+    """`.venv` is one of the folders that the watcher passes over, unless it is told not to."""
     path = tmp_path / parent / "policies"
     path.mkdir(parents=True)
     (path / "a.yaml").write_text(text("a"))
