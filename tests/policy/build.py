@@ -86,4 +86,4 @@ def to_scopes(scopes: Iterable[tuple[str, str, list[str]]]) -> list[Scope]:
 
 
 def to_context(context: dict[str, Any]) -> Context:
-    return Context(context["service"], context["now"], context["source_ip"])
+    return Context(context["service"], context["now"], context["source_ip"], context["filters_catalogue"])

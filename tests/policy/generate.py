@@ -30,6 +30,8 @@ ADDRESSES = [
 NETWORKS = ["10.0.0.0/8", "10.0.0.1", "192.168.0.0/16", "2001:db8::/32", "0.0.0.0/0", "::/0"]
 TIMES = [1_800_000_000, 1_800_000_100, 1_800_000_200, 1_800_000_300]
 ACTIONS = ["pull", "push", "delete", "*", "scan"]
+TAGS = ["v*", "latest", "r?", "*", "1.2"]
+TAG_LIMITS = ["push", "delete", "immutable"]
 TERMS = [
     "anyone", "anyone", "anyone", "anyone", "anyone", "authenticated", "authenticated", "anonymous",
     "user:*", "user:**", "user:alice", "user:bob", "user:a*",
@@ -56,7 +58,17 @@ def rule(rng: random.Random, number: int) -> dict[str, Any]:
         made["lifetime"] = rng.choice([60, 300, 900])
     if rng.random() < 0.12:
         made["mode"] = "audit"
-    return made | conditions(rng)
+    return made | limits(rng, made) | conditions(rng)
+
+
+def limits(rng: random.Random, rule: dict[str, Any]) -> dict[str, Any]:
+    """What may limit a rule where it stands: tags of repositories, and what a catalogue shows. Some become that."""
+    if rng.random() < 0.12:
+        catalogue = {"resources": ["registry:catalog"]}
+        return catalogue | ({"filter": "pull"} if "allow" in rule and rng.random() < 0.8 else {})
+    if "allow" in rule and all(one.startswith("repository:") for one in rule["resources"]) and rng.random() < 0.2:
+        return {"tags": {key: some(rng, TAGS, 2) for key in some(rng, TAG_LIMITS, 3)}}
+    return {}
 
 
 def conditions(rng: random.Random) -> dict[str, Any]:
@@ -143,7 +155,20 @@ def plausible(value: str) -> bool:
 
 
 def context(rng: random.Random) -> dict[str, Any]:
-    return {"service": rng.choice(SERVICES), "now": rng.choice(TIMES), "source_ip": rng.choice(ADDRESSES)}
+    return {
+        "service": rng.choice(SERVICES),
+        "now": rng.choice(TIMES),
+        "source_ip": rng.choice(ADDRESSES),
+        "filters_catalogue": rng.random() < 0.5,
+    }
+
+
+def repository(rng: random.Random, rules: list[dict[str, Any]], who: dict[str, Any]) -> str:
+    """The name of a repository that a registry could hold, mostly one that a rule is about."""
+    while True:
+        kind, name, _ = scope(rng, rules, who)
+        if kind == "repository" and all(name.split("/")):
+            return name
 
 
 def some(rng: random.Random, choices: list[str], most: int) -> list[str]:

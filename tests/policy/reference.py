@@ -12,14 +12,17 @@ from typing import Any
 Rule = dict[str, Any]
 Who = dict[str, Any]
 Outcome = dict[tuple[str, str, str], tuple[bool, tuple[str, ...], tuple[str, ...]]]
+Limits = dict[tuple[str, str], tuple[dict[str, set[str]], bool]]
 
 ALNUM = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def evaluate(rules: list[Rule], groups: dict[str, list[str]], who: Who, scopes: list[tuple[str, str, list[str]]],
-             context: dict[str, Any]) -> tuple[Outcome, int | None]:  # fmt: skip
-    """What becomes of each action, and the shortest lifetime named by a rule that allowed something."""
+             context: dict[str, Any]) -> tuple[Outcome, int | None, Limits]:  # fmt: skip
+    """What becomes of each action; the shortest lifetime named by a rule that allowed something; and for each
+    resource of which something is allowed the limits on tags, and whether a listing is filtered."""
     outcome: Outcome = {}
+    limits: Limits = {}
     lifetimes = []
     for kind, name, actions in scopes:
         hits = [rule for rule in rules if rule_matches(rule, groups, who, kind, name, context)]
@@ -33,7 +36,20 @@ def evaluate(rules: list[Rule], groups: dict[str, list[str]], who: Who, scopes: 
             outcome[kind, name, action] = (allowed, tuple(sorted(because)), tuple(sorted(audit)))
             if allowed:
                 lifetimes += [rule["lifetime"] for rule in allows if "lifetime" in rule]
-    return outcome, (min(lifetimes) if lifetimes else None)
+                tags, is_filtered = limits.get((kind, name), ({}, False))
+                limits[kind, name] = (add_tags(tags, allows), is_filtered or all("filter" in rule for rule in allows))
+    return outcome, (min(lifetimes) if lifetimes else None), limits
+
+
+def add_tags(tags: dict[str, set[str]], allows: list[Rule]) -> dict[str, set[str]]:
+    every = [tags, *(rule.get("tags", {}) for rule in allows)]
+    return {key: {glob for one in every for glob in one.get(key, [])} for key in ("push", "delete", "immutable")}
+
+
+def may_pull(rules: list[Rule], groups: dict[str, list[str]], who: Who, name: str, context: dict[str, Any]) -> bool:
+    """What a filtered catalogue goes by."""
+    outcome, _, _ = evaluate(rules, groups, who, [("repository", name, ["pull"])], context)
+    return outcome["repository", name, "pull"][0]
 
 
 def asked(hits: list[Rule], kind: str, actions: list[str]) -> set[str]:
@@ -67,6 +83,8 @@ def rule_matches(
     if any(is_meant(term, groups, who) for term in rule.get("except", [])):
         return False
     if not any(names(resource, who, kind, name) for resource in rule["resources"]):
+        return False
+    if "filter" in rule and not context["filters_catalogue"]:
         return False
     return conditions_hold(rule, who, context)
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,13 +55,22 @@ def test_what_a_principal_can_do() -> None:
 
 
 def test_it_is_json() -> None:
-    plain = json.loads(json.dumps(to_plain(can(policy(POLICY), user("dan", "dev"), CONTEXT))))
-    assert [(one["action"], len(one["allowed"]), len(one["denied"])) for one in plain] == [
-        ("delete", 1, 0),
-        ("pull", 3, 1),
-        ("push", 2, 1),
+    own = {"resource": "repository:dan/**", "rule": "own", "place": "p.yaml:5"}
+    team = {"resource": "repository:team/**", "rule": "team", "place": "p.yaml:6"}
+    prod = {"resource": "repository:prod/*", "rule": "team", "place": "p.yaml:6"}
+    secret = {"resource": "repository:team/secret/**", "rule": "secret", "place": "p.yaml:8"}
+    assert json.loads(json.dumps(to_plain(can(policy(POLICY), user("dan", "dev"), CONTEXT)))) == [
+        {"type": "repository", "action": "delete", "allowed": [own], "denied": []},
+        {"type": "repository", "action": "pull", "allowed": [own, team, prod], "denied": [secret]},
+        {"type": "repository", "action": "push", "allowed": [own, team], "denied": [secret]},
     ]
-    assert plain[0]["allowed"] == [{"resource": "repository:dan/**", "rule": "own", "place": "p.yaml:5"}]
+
+
+def test_a_filtered_catalogue_is_closed_where_the_registry_does_not_filter() -> None:
+    text = "rules: [{id: r, allow: ['*'], principals: [anyone], resources: ['registry:catalog'], filter: pull}]"
+    assert lines(can(policy(text), ANONYMOUS, CONTEXT)) == ["nothing"]
+    here = replace(CONTEXT, filters_catalogue=True)
+    assert lines(can(policy(text), ANONYMOUS, here)) == ["* on", "  registry:catalog  (r, p.yaml:2)"]
 
 
 @given(st.integers(0, 2**32))

@@ -67,15 +67,19 @@ def test_addresses_are_normalised() -> None:
 
 def test_what_is_not_met_is_said_in_words() -> None:
     conditions = Conditions(
-        labels=(("ref", ("dev", "next")), ("env", ("prod",))), services=("s",), networks=TEN, after=86_400, before=0
+        labels=(("team", ("dev", "next")), ("env", ("prod",))),
+        services=("s", "t"),
+        networks=TEN + SIX,
+        after=86_400,
+        before=0,
     )
     assert list(unmet(conditions, BOB, Context("r", 60, "1.2.3.4"), if_unknown=False)) == [
-        "label ref is main, not dev or next",
+        "label team is core, web, not dev or next",
         "label env is missing, not prod",
-        "service is r, not s",
+        "service is r, not s or t",
         "it begins at 1970-01-02T00:00:00Z",
         "it ended at 1970-01-01T00:00:00Z",
-        "source_ip is 1.2.3.4, not in 10.0.0.0/8",
+        "source_ip is 1.2.3.4, not in 10.0.0.0/8 or 2001:db8::/32",
     ]
 
 

@@ -132,7 +132,7 @@ class _Globs(Generic[P]):
 
     def step(self, text: str, following: list[_Node[P]], fill: Fill) -> None:
         for (first, last), same_lengths in self._by_ends.items():
-            same_ends = same_lengths.get((text[:first], text[len(text) - last :] if last <= len(text) else ""))
+            same_ends = same_lengths.get((text[:first], text[len(text) - last :]))  # of a shorter text: too short
             if same_ends is not None:
                 for glob, node in same_ends.items():
                     if glob.matches(text, fill):
