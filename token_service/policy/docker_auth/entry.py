@@ -17,7 +17,7 @@ from token_service.policy.docker_auth.source import Findings, World, text_of
 from token_service.policy.docker_auth.spell import matches_empty, spell_names, spell_resources
 from token_service.policy.notation import parse_name, parse_resource
 from token_service.policy.parse_when import LABEL
-from token_service.policy.pattern import PRINCIPAL_SLOT, Pattern, ResourcePattern, Slot, matches, slots
+from token_service.policy.pattern import PRINCIPAL_SLOT, Pattern, ResourcePattern, Slot, matches, no_slots, slots
 from token_service.scope import ACTION
 from token_service.strict_yaml import Entry, Node, Text, items, mapping, shown, string
 
@@ -189,13 +189,13 @@ class _Reader:
         found: list[ResourcePattern] = []
         for kind in kinds:
             if shape is None:
-                found.append(parse_resource(f"{kind}:{CATALOG if kind == REGISTRY else '**'}", ""))
+                found.append(_all_of(kind))
                 continue
             try:
                 spelled = spell_resources(shape, kind)
             except Unsupported as error:
                 self._problem(f"name {shown(text_of(match['name'], 'name'))}: {error}")
-                return tuple(parse_resource(f"{each}:{CATALOG if each == REGISTRY else '**'}", "") for each in kinds)
+                return tuple(map(_all_of, kinds))
             found += _catalog_only(spelled) if kind == REGISTRY else spelled
         return tuple(found)
 
@@ -261,12 +261,16 @@ def _network(text: str) -> Network | None:
     return network
 
 
+def _all_of(kind: str) -> ResourcePattern:
+    return parse_resource(f"{kind}:{CATALOG if kind == REGISTRY else '**'}", "")
+
+
 def _catalog_only(spelled: tuple[ResourcePattern, ...]) -> tuple[ResourcePattern, ...]:
     """Of type `registry` there is the catalogue and nothing else; patterns with a slot may still be it."""
     fixed = [one for one in spelled if not any(slots(one.pattern))]
     kept = [one for one in spelled if any(slots(one.pattern)) and len(one.pattern) == 1]
-    if any(matches(one.pattern, [CATALOG], lambda _: ()) for one in fixed):
-        kept.insert(0, parse_resource(f"{REGISTRY}:{CATALOG}", ""))
+    if any(matches(one.pattern, [CATALOG], no_slots) for one in fixed):
+        kept.append(_all_of(REGISTRY))
     return tuple(kept)
 
 

@@ -82,7 +82,7 @@ def _hides(one: Box, other: Box) -> bool:
 def _words(effect: Effect, spoken: set[str], actions: tuple[str, ...], entry: AclEntry, kind: str) -> tuple[str, ...]:
     """The actions as a rule names them."""
     if effect is Effect.DENY:
-        return (ANY_ACTION,) if spoken == set(actions) else tuple(sorted(spoken))
+        return (ANY_ACTION,) if ANY_ACTION in spoken or spoken == set(actions) else tuple(sorted(spoken))
     if kind == REPOSITORY and entry.actions is None and spoken >= REPOSITORY_ACTIONS:
         return (ANY_ACTION, *sorted(spoken - REPOSITORY_ACTIONS))
     return (ANY_ACTION,) if ANY_ACTION in spoken else tuple(sorted(spoken))
