@@ -7,7 +7,7 @@ What belongs here: reading them as docker_auth does. What does not: what they be
 * Everything else is a Go `path.Match` glob: `*` and `?` stay within a segment, `**` is no more than `*`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from token_service.policy.docker_auth.shapes import (
     MAX_ALTERNATIVES,
@@ -46,7 +46,7 @@ def _glob(text: str, *, slots: bool) -> tuple[Sequence, ...]:
             choices: tuple[Item, ...] = (placeholder_slot(placeholder[1], slots=slots, in_regex=False),)
             at = placeholder.end()
         elif text[at] == "[":
-            members, at = read_class(text, at + 1)
+            members, at = read_class(text, at + 1, in_regex=False)
             choices = tuple(members)
         elif text[at] == "\\":
             if at + 1 == len(text):
@@ -67,7 +67,7 @@ class _Regex:
     slots: bool
     at: int = 0
     depth: int = 0
-    open: bool = field(default=False)
+    open: bool = False
 
     def shape(self) -> Shape:
         found = self._alternatives()
@@ -116,7 +116,7 @@ class _Regex:
         if self._take("[^/]"):
             return [(Hole.ONE,)]
         if self._take("["):
-            members, self.at = read_class(self.text, self.at)
+            members, self.at = read_class(self.text, self.at, in_regex=True)
             return [(member,) for member in members]
         character = self.text[self.at]
         self.at += 1

@@ -83,9 +83,7 @@ def _ends(token: Token, text: str, start: int) -> Iterator[int]:
         if text.startswith(token, start):
             yield start + len(token)
         return
-    if token is Hole.ANY:
-        yield start
-    if token is Hole.STAR:
+    if token in {Hole.ANY, Hole.STAR}:
         yield start
     for end in range(start + 1, len(text) + 1):
         if token in {Hole.STAR, Hole.ONE} and text[end - 1] == "/":
@@ -119,10 +117,10 @@ def joined(items: Items) -> Iterator[Item]:
         elif isinstance(last, Hole) and isinstance(item, Hole) and (one := _as_one(last, item)) is not None:
             last = one
         else:
-            if last is not None and last != "":
+            if last is not None:
                 yield last
             last = item
-    if last is not None and last != "":
+    if last is not None:
         yield last
 
 
@@ -137,17 +135,16 @@ def _as_one(first: Hole, second: Hole) -> Hole | None:
 # --- what both forms share -------------------------------------------------------------------------------------
 
 
-def read_class(text: str, at: int) -> tuple[list[str], int]:
-    """The members of a class of characters, written out, and the place behind its `]`."""
+def read_class(text: str, at: int, *, in_regex: bool) -> tuple[list[str], int]:
+    """The members of a class of characters, written out, and the place behind its `]`. `at`: behind its `[`."""
     if text[at : at + 1] == "^":
         raise Unsupported("a negated class of characters has no counterpart")
     members: list[str] = []
     while at < len(text) and text[at] != "]":
-        refuse_placeholder(text, at)
-        low, at = _class_character(text, at)
+        low, at = _class_character(text, at, in_regex=in_regex)
         high = low
         if text[at : at + 1] == "-" and text[at + 1 : at + 2] not in {"", "]"}:
-            high, at = _class_character(text, at + 1)
+            high, at = _class_character(text, at + 1, in_regex=in_regex)
         if ord(high) < ord(low) or ord(high) - ord(low) >= MAX_ALTERNATIVES:
             raise Unsupported("a class of characters is empty or too large")
         members += [chr(code) for code in range(ord(low), ord(high) + 1)]
@@ -162,14 +159,19 @@ def refuse_placeholder(text: str, at: int) -> None:
         raise Unsupported("a placeholder stands after a backslash or in a class of characters")
 
 
-def _class_character(text: str, at: int) -> tuple[str, int]:
+def _class_character(text: str, at: int, *, in_regex: bool) -> tuple[str, int]:
+    refuse_placeholder(text, at)
     if text[at] == "[":
         raise Unsupported("a class of characters holds `[`")
+    if text[at] == "-" and not in_regex:
+        raise Unsupported("a class of characters in a glob holds a bare `-`; docker_auth never matches it")
     if text[at] != "\\":
         return text[at], at + 1
-    if at + 1 >= len(text) or text[at + 1].isalnum():
+    refuse_placeholder(text, at + 1)
+    escaped = text[at + 1 : at + 2]
+    if not escaped or not escaped.isascii() or escaped.isalnum():
         raise Unsupported("an escape within a class of characters has no counterpart")
-    return text[at + 1], at + 2
+    return escaped, at + 2
 
 
 def times(found: list[Items], choices: list[Items]) -> list[Items]:

@@ -38,20 +38,12 @@ def spell_resources(shape: Shape, kind: str) -> tuple[ResourcePattern, ...]:
             _check_slots(text)
             try:
                 found[parse_resource(f"{kind}:{text}", "")] = None
-            except LoadError:
-                if "uses a label twice" in str(_problem(kind, text)):
+            except LoadError as error:
+                if error.problem.endswith(" uses a label twice"):
                     raise Unsupported("it uses a label twice") from None
     spelled = _without_doubles(found)
     _bound([one.pattern for one in spelled])
     return spelled
-
-
-def _problem(kind: str, text: str) -> LoadError | None:
-    try:
-        parse_resource(f"{kind}:{text}", "")
-    except LoadError as error:
-        return error
-    return None
 
 
 def _check_slots(text: str) -> None:
