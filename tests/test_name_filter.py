@@ -20,6 +20,31 @@ def test_a_pattern_means_what_it_means_in_a_policy(pattern: str, name: str) -> N
     assert matches(pattern, name) == expected
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        ("[2001:db8::1]:5000/**", "[2001:db8::1]:5000/a/b", True),
+        ("[2001:db8::1]:5000/**", "2:5000/a", False),
+        ("[2001:db8::*]:5*/a?", "[2001:db8::a1]:5001/ab", True),
+        ("[2001:db8::*]:5*/a?", "[2001:db9::a1]:5001/ab", False),
+        ("*[::1]/a", "[::1]/a", True),
+        ("[::1]", "[::1]", True),
+        ("localhost:5000/*", "localhost:5000/a", True),
+        ("/".join(["a" * 99] * 3) + "/*", "a/b", False),
+    ],
+)
+def test_what_a_policy_may_say_comes_back_from_a_claim_and_means_the_same(
+    pattern: str, name: str, expected: bool
+) -> None:
+    """Hosts in brackets, and patterns that have become long by what fills their placeholders."""
+    found = from_meta(NameFilter((pattern,), (pattern,)).to_meta())
+    assert found == NameFilter((pattern,), (pattern,))
+    if len(pattern) <= 255:
+        parsed = parse_resource(f"repository:{pattern}", "").pattern
+        assert policy_matches(parsed, name.split("/"), no_slots) is expected
+    assert NameFilter((pattern,)).shows(name) is expected
+
+
 def test_a_filter_comes_back_from_a_claim_as_it_went() -> None:
     access = (Access("registry", "catalog", ("*",), name_filter=NameFilter(("team/**", "a"), ("team/x",))),)
     assert from_claim(to_claim(access)) == access
@@ -35,7 +60,8 @@ def test_what_is_denied_is_not_shown_and_nothing_is_shown_by_default() -> None:
 
 @pytest.mark.parametrize(
     "value", [[], "x", {}, {"allow": []}, {"allow": "a", "deny": []}, {"allow": [1], "deny": []},
-              {"allow": ["[a]"], "deny": []}, {"allow": [""], "deny": []}, {"allow": [], "deny": [], "more": 1}],
+              {"allow": ["[a]"], "deny": []}, {"allow": ["a[::1]/b"], "deny": []}, {"allow": ["a/[::1]"], "deny": []},
+              {"allow": [""], "deny": []}, {"allow": [], "deny": [], "more": 1}],
 )  # fmt: skip
 def test_a_misshapen_filter_is_no_access(value: object) -> None:
     with pytest.raises(ValueError, match="name_filter"):

@@ -14,7 +14,10 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 MEMBER = "name_filter"
-_PATTERN = re.compile(r"[A-Za-z0-9._:*?/-]{1,255}", re.ASCII)
+_PATTERN = re.compile(
+    r"(?:[*?]*\[[A-Fa-f0-9*?]*:[A-Fa-f0-9:*?]*\][:0-9*?]*(?:/[a-z0-9._*?/-]+)?|[A-Za-z0-9._:*?/-]+)", re.ASCII
+)
+"""A host may be an IPv6 address in brackets. There is no longest: what fills placeholders makes patterns longer."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,5 +64,6 @@ def _match(pattern: Sequence[str], name: Sequence[str]) -> bool:
             first = min(reached, default=len(name) + 1) + (position == len(pattern) - 1)
             reached = set(range(first, len(name) + 1))
         else:
-            reached = {at + 1 for at in reached if at < len(name) and fnmatchcase(name[at], part)}
+            literal = part.replace("[", "[[]")  # to fnmatch, a bracket begins a set of characters
+            reached = {at + 1 for at in reached if at < len(name) and fnmatchcase(name[at], literal)}
     return len(name) in reached

@@ -97,6 +97,18 @@ def test_a_filtered_catalogue_shows_what_its_filter_shows_on_every_page(registry
     assert listed(NameFilter(())) == []
 
 
+def test_a_filter_holds_beside_an_entry_without_one(registry: Registry) -> None:
+    """The class of an entry is ignored by what demands `*`, so it must not matter to what limits it."""
+    for name in (NAME, OTHER):
+        registry.push_image(name=name)
+    entries = [
+        Access("registry", "catalog", ("pull",)),
+        Access("registry", "catalog", ("*",), "plugin", name_filter=NameFilter(("team/**",))),
+    ]
+    answer = registry.call("GET", "/v2/_catalog", sign(access=to_claim(entries)))
+    assert answer.json()["repositories"] == [NAME]
+
+
 def test_who_protects_tags_deletes_no_blobs(registry: Registry) -> None:
     blob = registry.push_blob(b"a layer, maybe of a protected tag")
     path = f"/v2/{NAME}/blobs/{blob}"

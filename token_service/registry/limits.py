@@ -41,11 +41,9 @@ def check_delete_blob(call: Call) -> None:
 
 
 def shown_names(call: Call) -> NameFilter | None:
-    """What the token's catalogue shows; None shows all."""
-    for entry in call.token.access:
-        if (entry.type, entry.name) == ("registry", "catalog"):
-            return entry.name_filter
-    return None
+    """What the token's catalogue shows; None shows all. A filter limits entries of other classes, too."""
+    mine = (entry.name_filter for entry in call.token.access if (entry.type, entry.name) == ("registry", "catalog"))
+    return next((names for names in mine if names is not None), None)
 
 
 def _tag_rules(call: Call) -> TagRules:
