@@ -4,6 +4,7 @@ import pytest
 
 from tests.policy.build import granted, policy, user
 from token_service.policy.index import Slots, compile_policy
+from token_service.policy.rule import Group
 from token_service.principal import ANONYMOUS, Kind, Principal
 
 
@@ -92,6 +93,42 @@ rules:
 
 def test_an_empty_policy_compiles_and_grants_nothing() -> None:
     assert granted(compile_policy(()), "alice", "repository:a:*", "registry:catalog:*") == []
+
+
+def test_a_compiled_policy_holds_what_it_was_made_of() -> None:
+    compiled = policy(
+        "groups: {dev: [alice]}\nrules: [{id: r, deny: [pull], principals: [anyone], resources: ['a:b']}]"
+    )
+    again = compile_policy(iter(compiled.rules), iter(compiled.groups.values()), "w")
+    assert [rule.id for rule in again.rules] == ["r"]
+    assert again.rules == compiled.rules
+    assert again.groups == {"dev": Group("dev", frozenset({(Kind.USER, "alice")}))}
+    assert (compiled.version, again.version, compile_policy(()).version) == ("v", "w", "")
+
+
+@pytest.mark.parametrize("others", [0, 9])
+def test_a_rule_that_matches_in_several_ways_comes_once(others: int) -> None:
+    """Whether the rules at a node are fewer than the terms of the principal or more."""
+    more = "".join(
+        f"- {{id: x{number}, allow: [pull], principals: ['user:x{number}'], resources: ['repository:a/b']}}\n"
+        for number in range(others)
+    )
+    compiled = policy(f"""rules:
+- {{id: r, allow: [pull], principals: [anyone, "user:*", "group:d"], resources: ["repository:a/*", "repository:**"]}}
+- {{id: s, allow: [pull], principals: [anyone, "user:alice"], resources: ["repository:a/b"]}}
+- {{id: t, allow: [pull], principals: ["user:bob"], resources: ["repository:a/b"]}}
+{more}""")
+    who = user("alice", "d")
+    found = compiled.candidates(compiled.resolve(who), "repository", ["a", "b"], Slots(who))
+    assert sorted(compiled_rule.rule.id for compiled_rule in found) == ["r", "s"]
+    assert list(compiled.candidates(compiled.resolve(who), "registry", ["a", "b"], Slots(who))) == []
+
+
+def test_what_fills_a_slot_is_worked_out_once() -> None:
+    slots = Slots(user("alice", team="a"))
+    assert slots("principal") is slots("principal")
+    assert slots("label.team") is slots("label.team")
+    assert slots("label.team") == (("a",),)
 
 
 def test_slots_hold_only_paths() -> None:

@@ -104,16 +104,17 @@ def compile_policy(rules: Iterable[Rule], groups: Iterable[Group] = (), version:
 
 
 class _Terms:
-    """Numbers for principal terms, and the way from a principal to the numbers."""
+    """Numbers for principal terms, and the way from a principal to the numbers, once it is closed."""
+
+    _by_member: dict[tuple[Kind, str], frozenset[int]]
+    _exact_groups: frozenset[str]
+    _anonymous: frozenset[int]
+    _authenticated: frozenset[int]
 
     def __init__(self) -> None:
         self._numbers: dict[Term, int] = {}
         self._exact: dict[Who, dict[str, int]] = {who: {} for who in Who}
         self._globs: dict[Who, Trie[list[int]]] = {}
-        self._by_member: dict[tuple[Kind, str], frozenset[int]] = {}
-        self._exact_groups: frozenset[str] = frozenset()
-        self._anonymous: frozenset[int] = frozenset()
-        self._authenticated: frozenset[int] = frozenset()
 
     def number(self, term: Term) -> int:
         known = self._numbers.get(term)
