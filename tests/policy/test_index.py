@@ -117,10 +117,13 @@ def test_a_rule_that_matches_in_several_ways_comes_once(others: int) -> None:
 - {{id: r, allow: [pull], principals: [anyone, "user:*", "group:d"], resources: ["repository:a/*", "repository:**"]}}
 - {{id: s, allow: [pull], principals: [anyone, "user:alice"], resources: ["repository:a/b"]}}
 - {{id: t, allow: [pull], principals: ["user:bob"], resources: ["repository:a/b"]}}
+- {{id: u, allow: [pull], principals: [anyone, "user:alice"], resources: ["other:a"]}}
 {more}""")
     who = user("alice", "d")
     found = compiled.candidates(compiled.resolve(who), "repository", ["a", "b"], Slots(who))
     assert sorted(compiled_rule.rule.id for compiled_rule in found) == ["r", "s"]
+    (only,) = compiled.candidates(compiled.resolve(who), "other", ["a"], Slots(who))
+    assert only.rule.id == "u"
     assert list(compiled.candidates(compiled.resolve(who), "registry", ["a", "b"], Slots(who))) == []
 
 
