@@ -416,6 +416,23 @@ def looked_up(number: int) -> str:
         ),
         pytest.param(
             [
+                ("name: 'team/a*', type: repository", "pull"),
+                ("name: 'team/*', type: repository", "push"),
+                ("account: alice, type: repository", "pull"),
+                ("account: bob, name: pub, type: repository", "pull"),
+            ],
+            [
+                "1 deny push: anonymous ** on repository:team/a*",
+                "1 allow pull: anonymous ** on repository:team/a*",
+                "2 allow push: anonymous ** on repository:team/*",
+                "4 allow pull: bob on repository:pub",
+            ],
+            [loses(3, "`pull`", "repository", 2, NAMES)],
+            [],
+            id="those after it lose nothing",
+        ),
+        pytest.param(
+            [
                 ("name: 'a/b', type: repository", "pull"),
                 ("service: r1, account: bob, name: 'a/*', type: repository", ""),
                 ("ip: 10.0.0.0/8, type: repository", "pull"),

@@ -11,10 +11,10 @@ the order, the exceptions and the denials; how docker_auth's patterns are read (
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address
 from itertools import product
 
-from token_service.policy.condition import Context, hold
+from token_service.policy.condition import Context, Network, hold
 from token_service.policy.docker_auth.compare import Case, Line, compare
 from token_service.policy.docker_auth.entry import AclEntry
 from token_service.policy.docker_auth.glob import read_pattern
@@ -22,7 +22,7 @@ from token_service.policy.docker_auth.shapes import Unsupported
 from token_service.policy.docker_auth.source import World
 from token_service.policy.docker_auth.spell import spell_resources
 from token_service.policy.notation import parse_name
-from token_service.policy.pattern import PRINCIPAL_SLOT, Deep, Pattern, fill, matches, show, slots
+from token_service.policy.pattern import PRINCIPAL_SLOT, Deep, Pattern, fill, matches, no_slots, show, slots
 from token_service.policy.rule import ANY_ACTION, REPOSITORY_ACTIONS, Effect, Rule, Term, Who
 from token_service.principal import ANONYMOUS, Kind, Principal
 from token_service.scope import COMPONENT, is_path
@@ -54,10 +54,11 @@ def prove(entries: tuple[AclEntry, ...], rules: tuple[Rule, ...], world: World) 
     """Where the two differ: at most one example a principal and direction. Raises Unsupported: it is too large."""
     actions = tuple(sorted(REPOSITORY_ACTIONS.union(*(entry.actions or () for entry in entries))))
     entries = tuple(entry for entry in entries if entry.is_reachable)
+    circumstances = list(product(_services(entries, rules), _addresses(entries, rules), world.types))
     found: dict[tuple[str, bool], Difference] = {}
     answers: dict[Case, tuple[tuple[str, str, bool], ...]] = {}
     for principal in _principals(world):
-        for service, address, kind in product(_services(entries), _addresses(entries), world.types):
+        for service, address, kind in circumstances:
             case = _case(entries, rules, principal, Context(service, 0, address), kind, actions)
             if case not in answers:
                 answers[case] = tuple(compare(case, actions))
@@ -100,19 +101,32 @@ def _principals(world: World) -> Iterator[Principal]:
         yield ANONYMOUS
 
 
-def _services(entries: tuple[AclEntry, ...]) -> list[str]:
-    return sorted({_SOME_SERVICE, *(service for entry in entries for service in entry.box.services or ())})
+def _services(entries: tuple[AclEntry, ...], rules: tuple[Rule, ...]) -> list[str]:
+    named = (*(entry.box.services or () for entry in entries), *(rule.when.services for rule in rules))
+    return sorted({_SOME_SERVICE, *(service for services in named for service in services)})
 
 
-def _addresses(entries: tuple[AclEntry, ...]) -> list[str]:
-    """One address for each part of the two address spaces that the networks cut them into."""
+def _addresses(entries: tuple[AclEntry, ...], rules: tuple[Rule, ...]) -> list[str]:
+    """One address for each part of the two address spaces that the networks of both sides cut them into."""
     found: set[IPv4Address | IPv6Address] = {ip_address("0.0.0.0"), ip_address("::")}  # noqa: S104 - an address, no bind
     for entry in entries:
-        for network in entry.box.networks or ():
-            found.add(network.network_address)
-            if int(network.broadcast_address) + 1 < 2**network.max_prefixlen:
-                found.add(network.broadcast_address + 1)
+        found |= _edges(entry.box.networks or ())
+    for rule in rules:
+        found |= _edges(rule.when.networks)
     return sorted(str(address) for address in found if not _is_mapped(address))
+
+
+def _edges(networks: tuple[Network, ...]) -> set[IPv4Address | IPv6Address]:
+    """Where an address begins to be in one of the networks, and where it ceases to be."""
+    four = collapse_addresses(network for network in networks if isinstance(network, IPv4Network))
+    six = collapse_addresses(network for network in networks if isinstance(network, IPv6Network))
+    apart: tuple[Network, ...] = (*four, *six)
+    edges: set[IPv4Address | IPv6Address] = set()
+    for network in apart:  # where two are side by side, there is no edge
+        edges ^= {network.network_address}
+        if int(network.broadcast_address) + 1 < 2**network.max_prefixlen:
+            edges ^= {network.broadcast_address + 1}
+    return edges
 
 
 def _is_mapped(address: IPv4Address | IPv6Address) -> bool:
@@ -238,4 +252,4 @@ def _is_term(term: Term, principal: Principal) -> bool:
 
 def _is_named(principal: Principal, names: Iterable[Pattern]) -> bool:
     segments = principal.name.split("/")
-    return any(matches(name, segments, lambda _: ()) for name in names)
+    return any(matches(name, segments, no_slots) for name in names)

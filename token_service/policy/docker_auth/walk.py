@@ -28,11 +28,12 @@ def walk(
     todo = deque([(start, "")])
     while todo:
         states, word = todo.popleft()
-        hits = tuple(machine.accepts(one) for machine, one in zip(machines, states, strict=True))
+        pairs = list(zip(machines, states, strict=True))
+        hits = tuple(machine.accepts(one) for machine, one in pairs)
         if hits[0]:
             yield word, hits[1:]
         for symbol in names.symbols:
-            following = tuple(machine.step(one, symbol) for machine, one in zip(machines, states, strict=True))
+            following = tuple(machine.step(one, symbol) for machine, one in pairs)
             if all(following[:wanted]) and following not in seen:
                 seen.add(following)
                 todo.append((following, word + symbol))
