@@ -94,6 +94,7 @@ def test_a_glob_matches_what_docker_auth_matches(pattern: str) -> None:
     [
         ("^$", [()]),
         ("^a/b-c$", [("a/b-c",)]),
+        ("^Team X$", [("Team X",)]),
         ("^team\\/x\\.y$", [("team/x.y",)]),
         ("^\\^\\$\\\\\\_$", [("^$\\_",)]),
         ("^.$", [(ONE,), ("/",)]),
@@ -173,6 +174,7 @@ _REPEATED_PLACEHOLDER = "a repetition after a placeholder repeats its last chara
         ("(.|a)*", f"`*` {_OTHER}"),
         ("()*", f"`*` {_OTHER}"),
         ("a**", "two repetitions in a row have no counterpart"),
+        (".**a", "two repetitions in a row have no counterpart"),
         (".*+", "two repetitions in a row have no counterpart"),
         ("a??+", "two repetitions in a row have no counterpart"),
         ("a???", "two repetitions in a row have no counterpart"),
@@ -222,7 +224,12 @@ def test_groups_are_nested_up_to_the_limit() -> None:
     deepest = f"/^{'(' * MAX_DEPTH}a{')' * MAX_DEPTH}(b)$/"
     assert read_pattern(deepest, slots=True) == Shape((("ab",),))
     assert refusal(f"/({deepest[1:-1]})/") == "its groups are nested deeper than 20"
-    assert read_pattern(f"/^{'(a)' * (MAX_DEPTH + 1)}$/", slots=True) == Shape((("a" * (MAX_DEPTH + 1),),))
+
+
+def test_a_group_that_is_closed_is_not_deep_any_more() -> None:
+    deepest = f"{'(' * MAX_DEPTH}a{')' * MAX_DEPTH}"
+    assert read_pattern(f"/^(b)(c){deepest}$/", slots=True) == Shape((("bca",),))
+    assert refusal(f"/(b(c){deepest})/") == "its groups are nested deeper than 20"
 
 
 _PIECES = ("a", "b", "/", ".", "[^/]", "[ab]", "*", "+", "?", "(", "(?:", ")", "|", ".*", ".+", "[^/]*", "^", "$")

@@ -242,6 +242,7 @@ def test_the_members_of_a_class_are_written_out(text: str, in_regex: bool, membe
 
 def test_a_class_ends_at_its_bracket() -> None:
     assert read_class("x[a-b]]c", 2, in_regex=False) == (["a", "b"], 6)
+    assert read_class("a-]b]", 0, in_regex=True) == (["a", "-"], 3)
 
 
 _NEGATED = "a negated class of characters has no counterpart"
