@@ -82,7 +82,11 @@ def test_each_hole_is_spelled_by_what_stands_around_it(sequence: Sequence, expec
 def test_what_is_spelled_matches_the_same_names(items: Items) -> None:
     sequence = to_sequence(items)
     expression = re.compile("".join(one.value if isinstance(one, Hole) else str(one) for one in sequence))
-    patterns = [one.pattern for one in spell_resources(Shape((sequence,)), "repository")]
+    try:
+        patterns = [one.pattern for one in spell_resources(Shape((sequence,)), "repository")]
+    except Unsupported:  # it begins anywhere in too many ways
+        assert sum(one in {ANY, SOME} for one in sequence) > 2
+        return
     assert tuple(patterns) == spell_names(Shape((sequence,)))
     for name in NAMES:
         is_match = any(matches(pattern, name.split("/"), no_slots) for pattern in patterns)
