@@ -395,6 +395,61 @@ def test_the_reference_configuration() -> None:
     assert "entry 12: the entry never matches" in imported.report  # its placeholder lacks a $, as in the original
 
 
+def test_the_files_are_written_whole() -> None:
+    text = f"""
+server: {{addr: ":5001", adr: x}}
+users:
+  alice: {{password: "{HASH}", labels: {{group: [team, "x*"]}}}}
+  eve: {{password: nothing}}
+acl:
+  - {{match: {{account: eve}}, actions: ["*"]}}
+  - {{match: {{name: "${{labels:group}}/*"}}, actions: [pull], comment: of the team}}
+"""
+    imported = import_config(text, "dir/auth.yml", lambda name, stored: f"no {stored}" if name == "eve" else None)
+    head = "# Made from docker_auth's configuration by `token-service policy import docker-auth`.\n"
+    assert imported.users == (
+        f'{head}users:\n  "alice":\n    password_hash: "{HASH}"\n    labels:\n      "group": ["team", "x*"]\n'
+    )
+    assert imported.policy == (
+        f"{head}# Each rule names the entry of `acl` that it came from; REPORT.md says what is different now.\n"
+        "version: 1\n"
+        "rules:\n"
+        "  # entry 1, dir/auth.yml:7\n"
+        "  - id: acl-1\n"
+        '    allow: ["*"]\n'
+        '    principals: ["user:eve"]\n'
+        '    resources: ["registry:catalog", "repository:**"]\n'
+        "  # entry 2, dir/auth.yml:8: of the team\n"
+        "  - id: acl-2\n"
+        '    allow: ["pull"]\n'
+        '    principals: ["user:**"]\n'
+        '    resources: ["repository:{label.group}/*"]\n'
+    )
+    assert [*map(str, imported.problems)] == ["dir/auth.yml:5: user `eve` is not imported: no nothing"]
+    assert imported.report.startswith(
+        "# Import from docker_auth\n"
+        "\n"
+        "From dir/auth.yml: 2 entries of `acl`, 2 allow and 0 deny rules.\n"
+        "\n"
+        "## Not imported exactly\n"
+        "\n"
+        "- dir/auth.yml:5: user `eve` is not imported: no nothing\n"
+        "\n"
+        "## What changed\n"
+        "\n"
+        "- dir/auth.yml:2: server has no key `adr`; docker_auth ignores it in silence\n"
+        "- dir/auth.yml: account `alice`: label `group` has the value `x*`; docker_auth takes it for a pattern, "
+        "here it is no path and gives nothing\n"
+        "\n"
+        "## Entries\n"
+        "\n"
+        "| entry | place | rules | comment |\n"
+        "|---|---|---|---|\n"
+        "| 1 | dir/auth.yml:7 | 1 |  |\n"
+        "| 2 | dir/auth.yml:8 | 1 | of the team |\n"
+    )
+
+
 def test_the_documentation_shows_what_the_import_makes() -> None:
     text = (Path(__file__).parents[2] / "docs" / "migrate-docker-auth.md").read_text()
     theirs, ours = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:2]
@@ -643,19 +698,36 @@ def test_patterns_of_labels_need_all_users() -> None:
 def test_an_account_that_cannot_stand_in_a_placeholder_is_never_given_more() -> None:
     users = {"Alice": {"password": HASH}}
     acl = (entry([], name="/^${account}-x/.*$/"), entry(["pull"], type="repository"))
-    with pytest.raises(LoadError, match="account `Alice` would get `pull`"):
+    with pytest.raises(LoadError) as caught:
         load(simple(*acl, users=users))
+    assert str(caught.value) == (
+        "auth_config.yml: cannot be imported: account `Alice` would get `pull` on `repository:Alice-x/0` "
+        "(from 0.0.0.0, service some.other.registry.invalid) (rename the account or change the entry: "
+        "a placeholder takes a path of name components, nothing else)"
+    )
+
+
+def test_what_an_account_loses_is_told_unless_other_problems_take_it_away() -> None:
+    config = simple(entry(["pull"], name="${account}/*"), users={"Alice": {"password": HASH}})
+    lost = "account `Alice` would lose `pull` on `repository:Alice/0`"
+    assert [*map(str, load(config).problems)] == [
+        f"auth_config.yml: {lost} (from 0.0.0.0, service some.other.registry.invalid)"
+    ]
+    assert [one.place for one in load({**config, "ldap_auth": {}, "acls": []}).problems] == ["auth_config.yml:1"] * 2
 
 
 def test_a_list_that_is_too_large_to_compare_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(walk, "MAX_STATES", 3000)
-    acl = [entry(["pull"], name=f"/{letter * 2}/") for letter in "abcdefgh"]
+    monkeypatch.setattr(walk, "MAX_STATES", 200)
+    acl = [entry(["pull"], name=f"/{letter * 2}/") for letter in "abcd"]
     acl[3]["actions"] = []
     imported = load(simple(*acl, entry(["push"], name="${account}/*")))
-    assert "were not compared with the list once more" in imported.report
+    limit = "names can match in more than 200 ways; anchor patterns, or import a part"
+    assert f"\n- auth_config.yml: the rules were not compared with the list once more: {limit}\n" in imported.report
+    assert imported.problems == ()
     users = {"Alice": {"password": HASH}}
-    with pytest.raises(LoadError, match="names can match in more than"):
+    with pytest.raises(LoadError) as caught:
         load(simple(*acl, entry(["push"], name="${account}/*"), users=users))
+    assert str(caught.value) == f"auth_config.yml: cannot be imported: {limit} (import a part of the acl)"
 
 
 def test_labels_are_literal_here() -> None:
@@ -663,7 +735,8 @@ def test_labels_are_literal_here() -> None:
     config = simple(entry(["pull"], name="${labels:group}/*"), users=users)
     imported = load(config)
     assert imported.problems == ()
-    assert "label `group` has the value `*`" in imported.report
+    odd = "account `eve`: label `group` has the value `*`; docker_auth takes it for a pattern, here it is no path"
+    assert f"\n- auth_config.yml: {odd} and gives nothing\n" in imported.report
     request = ("eve", "repository", "a/b", frozenset({"pull"}), "r", "::1")
     assert Server(config).grants("eve", "repository", "a/b", {"pull"}, "r", "::1") == {"pull"}
     assert granted(compiled(imported), Principal("eve", labels={"group": ("*",)}), request) == set()
