@@ -7,9 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.policy import reference
-from token_service.policy.automaton import Names, difference, outside, principal_names, resource_names, union
+from token_service.policy.automaton import (
+    Names,
+    difference,
+    outside,
+    path_names,
+    principal_names,
+    quotient,
+    resource_names,
+    union,
+)
+from token_service.policy.nfa import Nfa
 from token_service.policy.notation import parse_name, parse_resource
-from token_service.policy.pattern import Pattern, fill, show
+from token_service.policy.pattern import Literal, Pattern, Slot, SlotGlob, fill, show
 from token_service.scope import is_resource_name
 
 MAX_LENGTH = 6
@@ -181,3 +191,59 @@ def test_filling_slots(text: str, values: dict[str, str], expected: str | None) 
     filled = fill(parse(text), values)
     assert (filled and show(filled)) == expected
     assert filled is None or filled == parse(expected or "")
+
+
+# --- what may fill a slot ----------------------------------------------------------------------------------------
+
+SLOTTED = [
+    "{principal}", "{principal}/**", "a/{principal}", "**/{principal}", "*/{principal}/b", "{principal}-a",
+    "a-{principal}", "a*{principal}", "{principal}*a", "a?{principal}?", "{principal}/a*/**", "b{principal}/a",
+]  # fmt: skip
+
+
+@given(st.sampled_from(SLOTTED), texts)
+def test_a_slot_holds_what_gives_both_patterns_a_name_in_common(text: str, other: str) -> None:
+    pattern, there = parse(text), parse(other)
+    names = path_names([pattern, there])
+    (index,) = [number for number, segment in enumerate(pattern) if isinstance(segment, Slot | SlotGlob)]
+    machine = quotient(pattern, index, there, names)
+    for value in ALL_NAMES[:40]:
+        filled = fill(pattern, {"principal": value})
+        if filled is not None:
+            machines = [union([filled], names), union([there], names)]
+            accepted = difference([spelled(value, names), machine], [], names) is not None
+            assert accepted is (difference(machines, [], names) is not None), value
+
+
+def spelled(value: str, names: Names) -> Nfa:
+    return union([tuple(map(Literal, value.split("/")))], names)
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "inside", "beyond"),
+    [
+        ("{principal}/{label.team}", "a/b", ["a"], ["b", "a/b"]),
+        ("{label.team}/{principal}", "a/b/c", ["c", "b/c"], ["b", "a/b"]),
+        ("{principal}/x", "{label.team}", ["a", "a/b"], []),
+        ("{principal}/**", "a-{label.team}/b", ["a-c", "a-c-d"], ["a-", "b", "a-c/b/c"]),
+    ],
+)
+def test_other_slots_hold_anything(text: str, other: str, inside: list[str], beyond: list[str]) -> None:
+    pattern, there = parse(text), parse(other)
+    names = path_names([pattern, there, *(tuple(map(Literal, name.split("/"))) for name in (*inside, *beyond))])
+    index = [str(segment) for segment in pattern].index("{principal}")
+    machine = quotient(pattern, index, there, names)
+    accepted = {name for name in (*inside, *beyond) if difference([spelled(name, names), machine], [], names)}
+    assert accepted == set(inside)
+
+
+def test_paths_have_no_host() -> None:
+    host = tuple(map(Literal, ["A.b:5", "c"]))
+    assert outside([host], [], resource_names([host])) == "A.b:5/c"
+    assert outside([host], [], path_names([host])) is None
+    assert outside([parse("a_b/c")], [], path_names([parse("a_b/c")])) == "a_b/c"
+
+
+def test_a_letter_that_no_pattern_names_stands_for_all_others() -> None:
+    assert principal_names([parse("c/b")]).symbols == ("/", "a", "b", "c")
+    assert principal_names([parse("b*a")]).symbols == ("/", "a", "b", "c")

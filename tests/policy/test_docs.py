@@ -62,7 +62,7 @@ def test_the_answers_on_the_page_are_those_of_the_sample_policy() -> None:
         'principals: ["group:release-managers"]\n    resources: ["repository:prod/**", "repository:public/**"]',
     ).replace("allow: [push]\n", "allow: [scan]\n")
     other = parse_policy(changed, path)
-    changes = diff(sample, compile_policy(other.rules, other.groups), CONTEXT.now)
+    changes = diff(sample, compile_policy(other.rules, other.groups), CONTEXT.now).changes
     scopes = parse_scopes(["repository:prod/app:pull,push"])
     answers = [
         explain.lines(explain.explain(sample, PEOPLE["alice"], scopes, CONTEXT)),
@@ -75,7 +75,8 @@ def test_the_answers_on_the_page_are_those_of_the_sample_policy() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", {*FILE_KEYS, *RULE_KEYS, *CONDITION_KEYS, *EXPECTATION_KEYS, *CASE_KEYS, *Mode, "anyone", "anonymous"}
+    "word",
+    sorted({*FILE_KEYS, *RULE_KEYS, *CONDITION_KEYS, *EXPECTATION_KEYS, *CASE_KEYS, *Mode, "anyone", "anonymous"}),
 )
 def test_every_key_is_described(word: str) -> None:
     assert f"`{word}`" in LANGUAGE.read_text()

@@ -21,6 +21,7 @@ from token_service.policy.condition import Context
 from token_service.policy.file import load_policy
 from token_service.policy.index import CompiledPolicy
 from token_service.policy.match import describe
+from token_service.policy.rule import Rule
 from token_service.principal import Kind, Principal
 from token_service.scope import Scope, parse_scopes
 
@@ -105,11 +106,20 @@ def compare(
         else:
             found = diff.diff(before, after, system_clock())
             limits = diff.changed_limits(before, after)
-            changes = [change.to_plain() for change in found]
+            unfinished = [_unfinished_line(rule) for rule in found.unfinished]
+            changes = [change.to_plain() for change in found.changes]
             changes += [{"change": "limits", "text": line} for line in limits]
-            shown = [*map(str, found), *limits]
+            changes += [{"change": "unfinished", "text": line} for line in unfinished]
+            shown = [*map(str, found.changes), *limits, *unfinished]
     _print(changes if as_json else shown or ["no access is gained or lost"])
     raise typer.Exit(1 if changes else 0)
+
+
+def _unfinished_line(rule: Rule) -> str:
+    return (
+        f"unfinished: rule {rule.id} ({rule.place}) meets too many others to look at every combination; "
+        "compare with --log, too"
+    )
 
 
 def load_accounts(config_file: Path) -> dict[str, Account]:

@@ -10,12 +10,14 @@ counterexample is a shortest one. The universe is the grammar of names: for repo
 Characters that no pattern names behave alike, so one stands for each class of them.
 """
 
+import itertools
 import string
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from token_service.policy.pattern import Deep, Glob, Literal, Pattern, Segment, Wild
+from token_service.policy.nfa import Nfa
+from token_service.policy.pattern import Deep, Glob, Literal, Pattern, Segment, Slot, SlotGlob, Wild
 
 _ALNUM = frozenset(string.ascii_lowercase + string.digits)
 _HEX = frozenset(string.hexdigits)
@@ -23,47 +25,6 @@ _CLASSES = (
     "0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ",
     ".", "_", "-", ":", "[", "]", "/",
 )  # fmt: skip
-OTHER = "\0"
-"""Stands for every character that no pattern of principals names."""
-
-
-@dataclass(slots=True)
-class Nfa:
-    """States are numbers. `moves[s]` maps a symbol to the next states, `free[s]` are moves that read nothing."""
-
-    moves: list[dict[str, set[int]]] = field(default_factory=list)
-    free: list[set[int]] = field(default_factory=list)
-    starts: set[int] = field(default_factory=set)
-    ends: set[int] = field(default_factory=set)
-
-    def state(self) -> int:
-        self.moves.append({})
-        self.free.append(set())
-        return len(self.moves) - 1
-
-    def read(self, source: int, symbols: Iterable[str], target: int) -> int:
-        for symbol in symbols:
-            self.moves[source].setdefault(symbol, set()).add(target)
-        return target
-
-    def skip(self, source: int, target: int) -> int:
-        self.free[source].add(target)
-        return target
-
-    def closed(self, states: Iterable[int]) -> frozenset[int]:
-        found = set(states)
-        todo = list(found)
-        while todo:
-            fresh = self.free[todo.pop()] - found
-            found |= fresh
-            todo += fresh
-        return frozenset(found)
-
-    def step(self, states: frozenset[int], symbol: str) -> frozenset[int]:
-        return self.closed(target for state in states for target in self.moves[state].get(symbol, ()))
-
-    def accepts(self, states: frozenset[int]) -> bool:
-        return not self.ends.isdisjoint(states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +51,26 @@ def resource_names(patterns: Iterable[Pattern]) -> Names:
 
 
 def principal_names(patterns: Iterable[Pattern]) -> Names:
-    """Names of principals: any text."""
-    symbols = tuple(sorted({*_characters(patterns), "/", OTHER}))
+    """Names of principals: any text. One letter stands for every character that no pattern names."""
+    used = _characters(patterns)
+    other = next(letter for letter in map(chr, itertools.count(ord("a"))) if letter not in used)
+    symbols = tuple(sorted({*used, "/", other}))
     anything = Nfa()
     state = anything.state()
     anything.read(state, symbols, state)
     anything.starts, anything.ends = {state}, {state}
     return Names(symbols, may_be_empty=True, universe=anything)
+
+
+def path_names(patterns: Iterable[Pattern]) -> Names:
+    """What may fill a slot: repository names that begin with no host."""
+    names = resource_names(patterns)
+    paths = Nfa()
+    start = paths.state()
+    end = _component(paths, start, names.symbols)
+    paths.read(end, "/", start)
+    paths.starts, paths.ends = {start}, {end}
+    return replace(names, universe=paths)
 
 
 def _characters(patterns: Iterable[Pattern]) -> set[str]:
@@ -134,22 +108,78 @@ def difference(within: list[Nfa], without: list[Nfa], names: Names) -> str | Non
 def union(patterns: Iterable[Pattern], names: Names) -> Nfa:
     nfa = Nfa()
     for pattern in patterns:
-        _add_pattern(nfa, pattern, names)
+        state = nfa.state()
+        nfa.starts.add(state)
+        _add_pattern(nfa, pattern, names, state)
     return nfa
 
 
-def _add_pattern(nfa: Nfa, pattern: Pattern, names: Names) -> None:
-    state = nfa.state()
-    nfa.starts.add(state)
-    last = len(pattern) - 1
-    for number, segment in enumerate(pattern):
-        if isinstance(segment, Deep):
-            state = _deep_end(nfa, state, names) if number == last else _deep(nfa, state, names)
-            continue
-        state = _segment(nfa, state, segment, names)
-        if number < last:
-            state = nfa.read(state, "/", nfa.state())
-    nfa.ends.add(state)
+def _add_pattern(nfa: Nfa, pattern: Pattern, names: Names, state: int) -> None:
+    for segment in pattern[:-1]:
+        state = _followed(nfa, state, segment, names)
+    last = pattern[-1]
+    nfa.ends.add(_deep_end(nfa, state, names) if isinstance(last, Deep) else _segment(nfa, state, last, names))
+
+
+def _followed(nfa: Nfa, state: int, segment: Segment, names: Names) -> int:
+    """The segment and a slash."""
+    if isinstance(segment, Deep):
+        return _deep(nfa, state, names)
+    return nfa.read(_segment(nfa, state, segment, names), "/", nfa.state())
+
+
+def quotient(pattern: Pattern, index: int, other: Pattern, names: Names) -> Nfa:
+    """What the slot `pattern[index]` may hold so that pattern and `other` have a name in common.
+
+    Other slots may hold anything. The answer reads `other`, beginning where what stands before the slot may have led,
+    and ending where what stands behind it leads to the end.
+    """
+    slot = pattern[index]
+    before, after = (slot.before, slot.after) if isinstance(slot, SlotGlob) else (("",), ("",))
+    machine = union([_widened(other)], names)
+    front, back = Nfa(), Nfa()
+    state = front.state()
+    front.starts = {state}
+    for segment in _widened(pattern[:index]):
+        state = _followed(front, state, segment, names)
+    front.ends = {_segment(front, state, Glob(before), names)}
+    state = back.state()
+    back.starts = {state}
+    state = _segment(back, state, Glob(after), names)
+    if index + 1 < len(pattern):
+        _add_pattern(back, _widened(pattern[index + 1 :]), names, back.read(state, "/", back.state()))
+    else:
+        back.ends = {state}
+    starts = {end for end, mine in _meetings(machine, machine.starts, front) if mine in front.ends}
+    ends = {
+        state
+        for state in range(len(machine.moves))
+        if any(end in machine.ends and mine in back.ends for end, mine in _meetings(machine, {state}, back))
+    }
+    return Nfa(machine.moves, machine.free, starts, ends)
+
+
+def _meetings(machine: Nfa, starts: set[int], other: Nfa) -> set[tuple[int, int]]:
+    """The pairs of states that the two can be in after the same text."""
+    found = set(itertools.product(machine.closed(starts), other.closed(other.starts)))
+    todo = list(found)
+    while todo:
+        one, two = todo.pop()
+        for symbol in machine.moves[one].keys() & other.moves[two].keys():
+            fresh = set(
+                itertools.product(machine.step(frozenset({one}), symbol), other.step(frozenset({two}), symbol))
+            )
+            todo += fresh - found
+            found |= fresh
+    return found
+
+
+def _widened(pattern: Pattern) -> Pattern:
+    """The pattern with anything in its slots."""
+    return tuple(
+        Deep() if isinstance(one, Slot) else Glob((*one.before, *one.after)) if isinstance(one, SlotGlob) else one
+        for one in pattern
+    )
 
 
 def _any_segment(nfa: Nfa, state: int, names: Names) -> int:

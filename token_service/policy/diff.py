@@ -3,26 +3,24 @@
 What belongs here: access gained and lost, by rule and pattern (`diff`), and for given requests (`replay`). What does
 not: reading policies from folders, revisions and logs.
 
-Only a rule that was added, removed or changed (itself or by the members of a group) can change a decision. For each
-of its terms and patterns the names are compared exactly, as automata, in situations that let every other rule join in
-(`situation.py`). Each change comes with somebody, a name and a context in which the two policies really decide
-differently. A change that shows only where two other rules and an exception come together may go unseen; `replay` of
-a decision log tells of those that matter.
+Only a rule that was added, removed or changed (itself or by the members of a group) can change a decision: access is
+gained where the new policy has a rule that allows, or the old one had a rule that denied. For each term, pattern and
+action of such a rule somebody is looked for who gains or loses by it (`witness.py`). So a change is found if there is
+one, unless there are too many combinations to look at, which is said; and each comes with an example.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 
-from token_service.policy.automaton import Names, difference, resource_names, union
 from token_service.policy.condition import Context
+from token_service.policy.contexts import ADDRESS, SERVICE
 from token_service.policy.decide import Decision, decide
 from token_service.policy.index import CompiledPolicy
-from token_service.policy.match import Request, applies, describe, filled
-from token_service.policy.pattern import Literal, Pattern, ResourcePattern, matches, no_slots
-from token_service.policy.reach import may_meet, meant
+from token_service.policy.match import describe
+from token_service.policy.pattern import Literal, ResourcePattern, matches, no_slots
+from token_service.policy.reach import meant
 from token_service.policy.rule import ANY_ACTION, REPOSITORY, REPOSITORY_ACTIONS, Effect, Group, Mode, Rule, Term, Who
-from token_service.policy.situation import Situation, situations
+from token_service.policy.witness import Comparison
 from token_service.principal import Principal
 from token_service.scope import Scope
 
@@ -48,7 +46,7 @@ class Change:
 
     def __str__(self) -> str:
         word = "gained" if self.gained else "lost"
-        example = f"{describe(self.principal)} on {self.resource.type}:{self.name}"
+        example = f"{_show(self.principal)} on {self.resource.type}:{self.name}{_unusual(self.context)}"
         what = f"{self.action} on {self.resource} for {self.who}"
         return f"{word}: {what}, as {example} (rule {self.rule.id}, {self.rule.place})"
 
@@ -73,21 +71,47 @@ class Change:
         }
 
 
-def diff(old: CompiledPolicy, new: CompiledPolicy, now: int) -> tuple[Change, ...]:
+def _show(principal: Principal) -> str:
+    groups = f" in {' and '.join(sorted(principal.groups))}" if principal.groups else ""
+    labels = [f"{label} {' and '.join(values)}" for label, values in sorted(principal.labels.items())]
+    return f"{describe(principal)}{groups}{' with ' if labels else ''}{', '.join(labels)}"
+
+
+def _unusual(context: Context) -> str:
+    """What of a context matters, which is what rules mention."""
+    service = f" of {context.audience}" if context.audience != SERVICE else ""
+    address = f" from {context.source_ip or 'an unknown address'}" if context.source_ip != ADDRESS else ""
+    return f"{service}{address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """`unfinished` are rules with more combinations of principals and contexts than were looked at."""
+
+    changes: tuple[Change, ...]
+    unfinished: tuple[Rule, ...]
+
+
+def diff(old: CompiledPolicy, new: CompiledPolicy, now: int) -> Diff:
     """All changes, one for each (rule, principal, resource, action) and direction.
 
     `now` is the time at which the policies are compared, besides the times that conditions name.
     """
     found: dict[tuple[bool, str, str, str, str], Change] = {}
+    unfinished: dict[str, Rule] = {}
     moved = _moved(old, new)
-    for rule, policy in _changed(old, new, moved):
-        others = [one for one in (*old.rules, *new.rules) if one != rule and _could_join(one, rule)]
-        for term in (*meant(rule, policy.groups), *_members(moved)):
-            for situation in situations(rule, term, others, now):
-                for change in _changes(old, new, rule, term, situation):
-                    key = (change.gained, rule.id, str(term), str(change.resource), change.action)
-                    found.setdefault(key, change)
-    return tuple(found[key] for key in sorted(found))
+    comparisons = {True: Comparison(old, new, now), False: Comparison(new, old, now)}
+    for rule, is_new in _changed(old, new, moved):
+        gained = is_new is (rule.effect is Effect.ALLOW)
+        for term in _terms(rule, new if is_new else old, old if is_new else new, moved):
+            for resource, action in _parts(rule, old, new):
+                witness, is_complete = comparisons[gained].find(rule, term, resource, action)
+                if witness is not None:
+                    change = Change(gained, rule, term, resource, action, *witness)
+                    found.setdefault((gained, rule.id, str(term), str(resource), action), change)
+                elif not is_complete:
+                    unfinished.setdefault(rule.id, rule)
+    return Diff(tuple(found[key] for key in sorted(found)), tuple(unfinished.values()))
 
 
 def changed_limits(old: CompiledPolicy, new: CompiledPolicy) -> tuple[str, ...]:
@@ -118,18 +142,13 @@ def _moved(old: CompiledPolicy, new: CompiledPolicy) -> list[Group]:
     return [Group(name, members) for name, members in pairs if members]
 
 
-def _members(groups: list[Group]) -> list[Term]:
-    members = sorted({member for group in groups for member in group.members})
-    return [Term(Who(kind), tuple(map(Literal, name.split("/")))) for kind, name in members]
-
-
-def _changed(old: CompiledPolicy, new: CompiledPolicy, moved: list[Group]) -> Iterator[tuple[Rule, CompiledPolicy]]:
-    """Enforced rules that are not in the other policy, and those about a group whose members moved."""
+def _changed(old: CompiledPolicy, new: CompiledPolicy, moved: list[Group]) -> Iterator[tuple[Rule, bool]]:
+    """Enforced rules that are not in the other policy (and whether they are new), and those about a moved group."""
     for mine, theirs in ((old, new), (new, old)):
         known = set(theirs.rules)
         for rule in mine.rules:
             if rule.mode is Mode.ENFORCE and (rule not in known or _is_about(rule, moved)):
-                yield rule, mine
+                yield rule, mine is new
 
 
 def _is_about(rule: Rule, groups: list[Group]) -> bool:
@@ -141,95 +160,22 @@ def _is_about(rule: Rule, groups: list[Group]) -> bool:
     )
 
 
-def _could_join(other: Rule, rule: Rule) -> bool:
-    return other.mode is Mode.ENFORCE and any(
-        one.type == two.type and may_meet(one.pattern, two.pattern)
-        for one in other.resources
-        for two in rule.resources
-    )
+def _terms(rule: Rule, mine: CompiledPolicy, theirs: CompiledPolicy, moved: list[Group]) -> Iterator[Term]:
+    """For whom a rule may have changed: where it says what it said, only for the members that moved."""
+    if rule not in theirs.rules:
+        yield from meant(rule, mine.groups)
+        return
+    for kind, name in sorted({member for group in moved for member in group.members}):
+        yield Term(Who(kind), tuple(map(Literal, name.split("/"))))
 
 
-def _changes(
-    old: CompiledPolicy, new: CompiledPolicy, rule: Rule, term: Term, situation: Situation
-) -> Iterator[Change]:
-    sides = [_Side.of(policy, situation) for policy in (old, new)]
-    for resource in rule.resources:
-        for action in _actions(rule, resource.type, old, new):
-            views = [side.patterns(resource.type, action) for side in sides]
-            if views[0] == views[1]:
-                continue
-            inside = [one.resource.pattern for one in filled(_only(rule, resource), resource.type, sides[0].request)]
-            for gained, (before, after) in ((True, views), (False, views[::-1])):
-                for name in _names(inside, before, after):
-                    if _is_real(old, new, situation, resource.type, name, action, gained=gained):
-                        yield Change(
-                            gained, rule, term, resource, action, situation.principal, situation.context, name
-                        )
-
-
-def _only(rule: Rule, resource: ResourcePattern) -> Rule:
-    return Rule(rule.id, rule.effect, rule.actions, rule.principals, (resource,))
-
-
-def _actions(rule: Rule, kind: str, old: CompiledPolicy, new: CompiledPolicy) -> list[str]:
-    """The actions that registries know, those that a rule names, and one for all that no rule names."""
+def _parts(rule: Rule, old: CompiledPolicy, new: CompiledPolicy) -> Iterator[tuple[ResourcePattern, str]]:
+    """Resources with actions: those that registries know, those that rules name, one for all that no rule names."""
     named = {action for policy in (old, new) for one in policy.rules for action in one.actions}
-    every = named | REPOSITORY_ACTIONS | {UNNAMED_ACTION}
-    return sorted(
-        action for action in every if rule.covers(kind, action) and (action, kind) != (ANY_ACTION, REPOSITORY)
-    )
-
-
-_View = tuple[tuple[Pattern, ...], tuple[Pattern, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One of the policies, reduced to the rules that apply in a situation."""
-
-    request: Request
-    rules: tuple[Rule, ...]
-
-    @classmethod
-    def of(cls, policy: CompiledPolicy, situation: Situation) -> "_Side":
-        request = Request.of(policy, situation.principal, situation.context)
-        return cls(request, tuple(r for r in policy.rules if r.mode is Mode.ENFORCE and applies(r, request)))
-
-    def patterns(self, kind: str, action: str) -> _View:
-        """What is allowed and what is denied, as sorted patterns."""
-        found: dict[Effect, set[Pattern]] = {Effect.ALLOW: set(), Effect.DENY: set()}
-        for rule in self.rules:
-            if rule.covers(kind, action):
-                found[rule.effect].update(one.resource.pattern for one in filled(rule, kind, self.request))
-        allowed, denied = (tuple(sorted(found[effect], key=str)) for effect in (Effect.ALLOW, Effect.DENY))
-        return allowed, denied
-
-
-def _names(inside: list[Pattern], before: _View, after: _View) -> Iterator[str]:
-    """Names that `after` allows and `before` does not: never allowed before, or denied before."""
-    for pattern in inside:
-        for name in _gains(pattern, before, after):
-            if name is not None:
-                yield name
-
-
-@lru_cache(maxsize=4096)
-def _gains(pattern: Pattern, before: _View, after: _View) -> tuple[str | None, str | None]:
-    names: Names = resource_names([pattern, *before[0], *before[1], *after[0], *after[1]])
-    inside, allowed, denied = union([pattern], names), union(after[0], names), union(after[1], names)
-    was_allowed, was_denied = union(before[0], names), union(before[1], names)
-    return (
-        difference([inside, allowed], [denied, was_allowed], names),
-        difference([inside, allowed, was_denied], [denied], names),
-    )
-
-
-def _is_real(
-    old: CompiledPolicy, new: CompiledPolicy, situation: Situation, kind: str, name: str, action: str, *, gained: bool
-) -> bool:
-    scopes = [Scope(kind, name, (action,))]
-    before, after = (decide(policy, situation.principal, scopes, situation.context) for policy in (old, new))
-    return bool(after.access) is gained and bool(before.access) is not gained
+    for resource in dict.fromkeys(rule.resources):
+        for action in sorted(named | REPOSITORY_ACTIONS | {UNNAMED_ACTION}):
+            if rule.covers(resource.type, action) and (action, resource.type) != (ANY_ACTION, REPOSITORY):
+                yield resource, action
 
 
 # --- a decision log --------------------------------------------------------------------------------------------

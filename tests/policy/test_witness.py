@@ -1,0 +1,181 @@
+"""Looking for somebody who gains: where there is somebody, they are found, whatever it takes."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.policy.build import CONTEXT, policy
+from tests.policy.test_principals import show
+from token_service.policy import witness
+from token_service.policy.contexts import ADDRESS, IPV6_ADDRESS, SERVICE
+from token_service.policy.decide import decide
+from token_service.policy.index import CompiledPolicy
+from token_service.policy.reach import meant
+from token_service.policy.rule import Effect
+from token_service.policy.witness import Comparison
+from token_service.scope import Scope
+
+X = "resources: ['repository:x']"
+PROD = "resources: ['repository:prod/**']"
+DENY = f"{{id: d, deny: [push], principals: [anyone], {PROD}}}"
+
+
+def rules(*texts: str, groups: str = "") -> CompiledPolicy:
+    return policy(f"{groups and f'groups: {groups}'}\nrules: [{', '.join(texts)}]")
+
+
+def look(before: CompiledPolicy, after: CompiledPolicy, rule_id: str, action: str = "push") -> list[str]:
+    """Who gains by the rule, one line for each term and resource: principal, name, and what is unusual."""
+    rule = next(r for p in (after, before) for r in p.rules if r.id == rule_id)
+    mine = after if rule.effect is Effect.ALLOW else before
+    comparison = Comparison(before, after, CONTEXT.now)
+    found = []
+    for term in meant(rule, mine.groups):
+        for resource in rule.resources:
+            answer, is_complete = comparison.find(rule, term, resource, action)
+            assert is_complete
+            if answer is None:
+                continue
+            principal, context, name = answer
+            scopes = [Scope(resource.type, name, (action,))]
+            assert decide(after, principal, scopes, context).access
+            assert not decide(before, principal, scopes, context).access
+            usual = (SERVICE, ADDRESS, CONTEXT.now)
+            unusual = [
+                str(one)
+                for one, other in zip((context.audience, context.source_ip, context.now), usual, strict=True)
+                if one != other
+            ]
+            found.append(" ".join([show(principal), "on", name, *unusual]))
+    return found
+
+
+CASES: list[tuple[list[str], list[str], str, list[str]]] = [
+    # a rule that is new, alone
+    ([], [f"{{id: a, allow: [push], principals: ['user:*'], {X}}}"], "a", ["user:zq0 on x"]),
+    ([], [f"{{id: a, allow: [push], principals: [anonymous], {X}}}"], "a", ["anonymous: on x"]),
+    ([f"{{id: b, allow: [push], principals: [anyone], {X}}}"],
+     [f"{{id: a, allow: [push], principals: [anyone], {X}}}"], "a", []),
+    ([f"{{id: b, allow: [pull], principals: [anyone], {X}}}"],
+     [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}"], "a", ["user:u on x"]),
+    # who of them gains is found by avoiding what was allowed
+    (["{id: b, allow: [push], principals: ['user:a*', 'user:zq0'], resources: ['repository:**']}"],
+     [f"{{id: a, allow: [push], principals: ['user:*'], {X}}}"], "a", ["user:0 on x"]),
+    (["{id: b, allow: [push], principals: [anyone], resources: ['repository:*/**']}"],
+     ["{id: a, allow: [push], principals: ['user:u'], resources: ['repository:**']}"], "a", ["user:u on 0"]),
+    (["{id: b, allow: [push], principals: [anyone], resources: ['repository:*/**']}"],
+     ["{id: a, allow: [push], principals: ['user:u'], resources: ['repository:x', 'repository:*/y/**']}"], "a",
+     ["user:u on x"]),
+    (["{id: b, allow: [push], principals: [anyone], resources: ['repository:*/*']}"],
+     ["{id: a, allow: [push], principals: ['user:u'], resources: ['repository:x', 'repository:x/**']}"], "a",
+     ["user:u on x", "user:u on x/0/0"]),
+    # a denial that is lifted needs another rule that allows, however it fills its slots
+    ([DENY, "{id: own, allow: [push], principals: ['user:*'], resources: ['repository:{principal}/**']}"],
+     ["{id: own, allow: [push], principals: ['user:*'], resources: ['repository:{principal}/**']}"], "d",
+     ["user:prod on prod/0"]),
+    ([DENY, "{id: own, allow: [push], principals: ['user:*'], resources: ['repository:{label.team}/**']}"],
+     ["{id: own, allow: [push], principals: ['user:*'], resources: ['repository:{label.team}/**']}"], "d",
+     ["user:zq0 team=prod on prod/0"]),
+    ([DENY, "{id: own, allow: [push], principals: ['user:*'], resources: ['repository:p-{label.team}/*']}"],
+     ["{id: own, allow: [push], principals: ['user:*'], resources: ['repository:p-{label.team}/*']}"], "d", []),
+    ([DENY], [], "d", []),
+    ([DENY, f"{{id: g, allow: [push], principals: ['group:dev'], {PROD}, when: {{labels: {{env: [a, b]}}}}}}"],
+     [f"{{id: g, allow: [push], principals: ['group:dev'], {PROD}, when: {{labels: {{env: [a, b]}}}}}}"], "d",
+     [f"{kind}:zq0 dev env=a on prod/0" for kind in ("user", "service-account", "workload")]),
+    # a new rule where the old policy allowed, but denied as well
+    ([DENY, f"{{id: b, allow: [push], principals: [anyone], {PROD}}}"],
+     [f"{{id: a, allow: [push], principals: ['user:u'], {PROD}}}"], "a", ["user:u on prod/0"]),
+    ([f"{{id: d, deny: [push], principals: ['group:bad'], {PROD}}}",
+      f"{{id: b, allow: [push], principals: [anyone], {PROD}}}"],
+     [f"{{id: a, allow: [push], principals: ['user:u'], {PROD}}}"], "a", ["user:u bad on prod/0"]),
+    # what is in the way
+    ([], [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}",
+          f"{{id: d, deny: [push], principals: [anyone], {X}}}"], "a", []),
+    ([], [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}",
+          *(f"{{id: d{n}, deny: [push], principals: [anyone], except: ['group:e{n}'], {X}}}" for n in range(3))],
+     "a", ["user:u e0 e1 e2 on x"]),
+    ([], [f"{{id: a, allow: [push], principals: [anonymous], {X}}}",
+          f"{{id: d, deny: [push], principals: [anyone], except: ['group:e'], {X}}}"], "a", []),
+    ([], [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}",
+          f"{{id: d, deny: [push], principals: [anyone], except: ['group:e'], {X}}}",
+          f"{{id: e, deny: [push], principals: ['group:*'], {X}}}"], "a", []),
+    ([], [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}",
+          f"{{id: d, deny: [push], principals: [anyone], except: ['group:e/**'], {X}}}",
+          f"{{id: e, deny: [push], principals: ['group:*/*'], {X}}}"], "a", ["user:u e// on x"]),
+    # circumstances
+    ([f"{{id: b, allow: [push], principals: [anyone], {X}, when: {{source_ip: ['0.0.0.0/0']}}}}"],
+     [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}"], "a", [f"user:u on x {IPV6_ADDRESS}"]),
+    ([], [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}",
+          f"{{id: d, deny: [push], principals: [anyone], {X}, when: {{before: '2030-01-01T00:00:00Z'}}}}"], "a",
+     ["user:u on x 1893456000"]),
+    ([DENY, f"{{id: b, allow: [push], principals: ['user:u'], {PROD}, when: {{service: [r1]}}}}"],
+     [f"{{id: b, allow: [push], principals: ['user:u'], {PROD}, when: {{service: [r1]}}}}"], "d",
+     ["user:u on prod/0 r1"]),
+    ([], [f"{{id: a, allow: [push], principals: ['user:u'], {X}, when: {{service: [r1]}}}}",
+          f"{{id: d, deny: [push], principals: [anyone], {X}, when: {{service: [r1]}}}}"], "a", []),
+    # what audits does not count
+    ([f"{{id: b, allow: [push], principals: [anyone], {X}, mode: audit}}"],
+     [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}",
+      f"{{id: d, deny: [push], principals: [anyone], {X}, mode: audit}}"], "a", ["user:u on x"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "rule", "expected"), CASES)
+def test_who_gains(before: list[str], after: list[str], rule: str, expected: list[str]) -> None:
+    assert look(rules(*before), rules(*after), rule) == expected
+
+
+def test_static_groups_count_as_they_are_in_each_policy() -> None:
+    allow = f"{{id: a, allow: [push], principals: ['group:ops'], {X}}}"
+    before, after = rules(allow, groups="{ops: [alice]}"), rules(allow, groups="{ops: [bob]}")
+    (term,) = before.rules[0].principals
+    comparison = Comparison(before, after, CONTEXT.now)
+    answer, is_complete = comparison.find(after.rules[0], term, after.rules[0].resources[0], "push")
+    assert is_complete
+    assert answer is not None
+    assert show(answer[0]) == "user:bob"
+
+
+def test_who_is_not_meant_by_the_term_is_not_found_by_it() -> None:
+    """`bob` gains, but not because of the group, which he has left."""
+    text = f"{{id: a, allow: [push], principals: ['group:ops', 'user:*'], {X}}}"
+    deny = f"{{id: d, deny: [push], principals: ['group:ops'], {X}}}"
+    before, after = rules(text, deny, groups="{ops: [bob]}"), rules(text, groups="{other: [bob]}")
+    ops, users = after.rules[0].principals
+    comparison = Comparison(before, after, CONTEXT.now)
+    found = {str(term): comparison.find(after.rules[0], term, after.rules[0].resources[0], "push")[0]
+             for term in (ops, users)}  # fmt: skip
+    assert {term: show(one[0]) for term, one in found.items() if one is not None} == {
+        "group:ops": "user:zq0 ops", "user:*": "user:zq0 ops",
+    }  # fmt: skip
+
+
+def test_a_filtered_catalogue_is_gained_where_it_is_filtered() -> None:
+    allow = "{id: a, allow: ['*'], principals: ['user:u'], resources: ['registry:catalog'], filter: pull}"
+    before, after = rules(), rules(allow)
+    (rule,) = after.rules
+    answer, is_complete = Comparison(before, after, 0).find(rule, rule.principals[0], rule.resources[0], "*")
+    assert is_complete
+    assert answer is not None
+    assert answer[1].filters_catalogue
+
+
+def test_it_stops_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    allow = f"{{id: a, allow: [push], principals: ['user:u'], {X}}}"
+    denials = [f"{{id: d{n}, deny: [push], principals: [anyone], except: ['group:e{n}'], {X}}}" for n in range(2)]
+    before, after = rules(), rules(allow, *denials)
+    rule = after.rules[0]
+    for limit, is_found in ((2, True), (1, False)):
+        monkeypatch.setattr(witness, "MAX_SITUATIONS", limit)
+        answer, is_complete = Comparison(before, after, 0).find(rule, rule.principals[0], rule.resources[0], "push")
+        assert (answer is not None) is is_found is is_complete
+
+
+def test_what_is_the_same_is_not_gained() -> None:
+    text = f"{{id: a, allow: [push], principals: ['user:u'], {X}}}"
+    (rule,) = rules(text).rules
+    for before in (rules(text), rules(text, groups="{g: [u]}")):
+        answer = Comparison(before, rules(text), 0).find(rule, rule.principals[0], rule.resources[0], "push")
+        assert answer == (None, True)
+    other = replace(rule, id="b")
+    assert Comparison(rules(text), rules(text), 0).find(other, rule.principals[0], rule.resources[0], "push")[1]
