@@ -103,6 +103,17 @@ def test_generated_policies_pass(seed: int) -> None:
     assert is_policy(json.loads(text))
 
 
+@pytest.mark.parametrize("member", ["alice", "user:a:b", "service-account:system:ci", "group:x", "a*", "user:", ":a"])
+def test_members_pass_if_the_loader_takes_them(member: str) -> None:
+    plain = {"version": 1, "groups": {"g": [member]}}
+    try:
+        parse_policy(json.dumps(plain), "f")
+    except LoadError:
+        assert not is_policy(plain)
+    else:
+        assert is_policy(plain)
+
+
 RULE: dict[str, Any] = {"id": "r", "allow": ["pull"], "principals": ["anyone"], "resources": ["repository:a"]}
 BAD_RULES: list[dict[str, Any]] = [
     {"id": None}, {"id": "A"}, {"id": "a" * 65}, {"id": "a-"}, {"id": 7}, {"allow": None}, {"allow": []},

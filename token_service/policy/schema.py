@@ -104,7 +104,7 @@ def policy_schema() -> Schema:
                 "propertyNames": {"pattern": "^[^*?:]+$"},
                 "additionalProperties": {
                     "type": "array",
-                    "items": {"type": "string", "pattern": f"^(({members}):)?[^*?:]+$"},
+                    "items": {"type": "string", "pattern": f"^(({members}):[^*?]+|[^*?:]+)$"},
                 },
             },
             "rules": {"type": "array", "items": {"$ref": "#/$defs/rule"}},
