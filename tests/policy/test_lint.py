@@ -224,6 +224,31 @@ def test_what_has_limits_or_reaches_nobody_does_not_keep_others_from_being_redun
 """) == [("redundant", "two"), ("redundant", "three"), ("excepted-away", "nobody")]
 
 
+@pytest.mark.parametrize(
+    ("broad", "denied", "expected"),
+    [
+        ("'*'", "repository:a", [("redundant", "r")]),
+        ("'*'", "registry:catalog", []),
+        ("'*'", "registry:*", []),
+        ("'*', push", "registry:catalog", []),
+        ("'*', pull", "registry:catalog", [("redundant", "r")]),
+        ("pull", "registry:catalog", [("redundant", "r")]),
+    ],
+)
+def test_a_rule_that_names_what_a_star_is_answered_with_is_not_redundant(
+    broad: str, denied: str, expected: list[tuple[str, str]]
+) -> None:
+    """Where an action is denied, `*` on a catalogue is answered with the actions that rules name."""
+    assert (
+        found(f"""rules:
+- {{id: all, allow: [{broad}], principals: [authenticated], resources: ["registry:catalog"]}}
+- {{id: r, allow: [pull], principals: ["user:*"], resources: ["registry:catalog"]}}
+- {{id: never, deny: [delete], principals: [anyone], resources: ["{denied}"]}}
+""")
+        == expected
+    )
+
+
 def test_a_finding_can_be_allowed_with_a_reason() -> None:
     text = """rules:
 - id: r

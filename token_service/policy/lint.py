@@ -12,7 +12,7 @@ from token_service.policy.index import LABEL_PREFIX, CompiledPolicy
 from token_service.policy.notation import parse_resource
 from token_service.policy.pattern import PRINCIPAL_SLOT, Literal, SlotGlob, paths, show, slots
 from token_service.policy.reach import exact_name, example, is_covered, meant, reaches_nothing
-from token_service.policy.rule import REPOSITORY, Effect, Mode, Rule, Term, Who
+from token_service.policy.rule import ANY_ACTION, REPOSITORY, Effect, Mode, Rule, Term, Who
 from token_service.strict_yaml import nearest
 
 DEFAULT_MAX_LIFETIME_SECONDS = 3600
@@ -87,13 +87,24 @@ def _redundant(view: _View) -> frozenset[str]:
         for rule in reversed(same):
             if rule.tags:
                 continue  # limits on tags add up, so a rule that has some is never without effect
-            others = [other for other in left if other is not rule and _keeps_limits(rule, other)]
+            names = _names(rule, view)
+            others = [
+                other for other in left if other is not rule and names <= other.actions and _keeps_limits(rule, other)
+            ]
             if reaches_nothing(rule, view.policy.groups):
                 continue  # that has findings of its own
             if is_covered(rule, None, others, view.policy.groups):
                 found.add(rule.id)
                 left.remove(rule)
     return frozenset(found)
+
+
+def _names(rule: Rule, view: _View) -> frozenset[str]:
+    """The actions that `*` may be answered with because `rule` names them: where something is denied, but only on
+    other types than repositories (there, a rule that covers an action names it or all rules mean it by `*`)."""
+    kinds = {resource.type for resource in rule.resources} - {REPOSITORY}
+    denied = {resource.type for deny in view.denies for resource in deny.resources}
+    return rule.actions - {ANY_ACTION} if rule.effect is Effect.ALLOW and kinds & denied else frozenset()
 
 
 def _keeps_limits(rule: Rule, other: Rule) -> bool:
