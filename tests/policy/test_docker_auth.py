@@ -295,6 +295,8 @@ def test_globs_are_spelled_exactly() -> None:
         ("/^${account}/.*$/", ["{principal}/**"]),
         ("/app/", ["**/*app*", "**/*app*/**"]),
         ("/^registry\\.d/x$/", ["registry.d/x"]),
+        ("\\[::1\\]/*", ["[::1]/*"]),
+        ("team/\\[::1\\]", []),
         ("Team/App", []),
         ("team/{x}", []),
         ("", []),
@@ -333,6 +335,8 @@ def test_patterns_of_names(pattern: str, expected: list[str]) -> None:
         ("/^${account}?x$/", "repetition after a placeholder"),
         (f"/{'(' * 30}a{')' * 30}/", "nested deeper"),
         ("/[abcdefgh]/", "begin anywhere"),
+        ("\\[b\\]/*", "a host in brackets is read only where it is written out"),
+        ("*\\]/x", "a host in brackets"),
         (f"/{'.*a' * 9}/", "more than 64 patterns"),
     ],
 )
@@ -728,6 +732,18 @@ def test_a_list_that_is_too_large_to_compare_once_more(monkeypatch: pytest.Monke
     with pytest.raises(LoadError) as caught:
         load(simple(*acl, entry(["push"], name="${account}/*"), users=users))
     assert str(caught.value) == f"auth_config.yml: cannot be imported: {limit} (import a part of the acl)"
+
+
+@pytest.mark.parametrize("pattern", ["\\[::1\\]/*", "/^\\[::1\\]\\/[^/]+$/", "\\[b\\]/*", "*1\\]/*"])
+def test_a_host_in_brackets_is_not_forgotten(pattern: str) -> None:
+    """What is denied below it would be granted otherwise: it is the one part of a name that may hold brackets."""
+    config = simple(entry([], name=pattern), entry(["pull"], type="repository"))
+    policy = compiled(load(config))
+    for name in ("[::1]/x", "[b]/x", "[::1]:5000/x", "b/x"):
+        request = ("alice", "repository", name, frozenset({"pull"}), "r", "::1")
+        assert granted(policy, Principal("alice"), request) <= Server(config).grants(
+            *request[:3], {"pull"}, "r", "::1"
+        )
 
 
 def test_labels_are_literal_here() -> None:

@@ -88,6 +88,10 @@ def everybody(text: str) -> list[str]:
             [("name: '/^${account}-x$/', type: repository", ""), ("type: repository", "pull")],
             ["allow pull anyone repository:**", "deny * user:** repository:{principal}-x"],
         ),
+        (
+            [("type: repository", "pull, push, delete"), ("account: x, name: x, type: repository", "list")],
+            ["allow * anyone repository:**"],  # which is not what has a name of its own
+        ),
         ([("type: other", "pull")], []),  # never matches
     ],
 )  # fmt: skip
@@ -155,6 +159,8 @@ def test_each_account_that_gets_or_loses_something_is_named(acl: Acl, lines: lis
         ("ip: 10.0.0.0/8", "source_ip: [10.0.0.0/9, 10.128.0.0/10]", f"-pull repository:0 10.192.0.0 {OTHER}"),
         ("ip: 10.0.0.0/7", "source_ip: [10.0.0.0/8, 10.0.0.0/9]", f"-pull repository:0 11.0.0.0 {OTHER}"),
         ("ip: 255.255.255.255", "source_ip: [192.0.2.1]", f"+pull repository:0 192.0.2.1 {OTHER}"),
+        ("ip: 255.255.255.255", "source_ip: [192.0.2.1, 255.255.255.255]", f"+pull repository:0 192.0.2.1 {OTHER}"),
+        ("ip: 255.255.255.254/31", "source_ip: [255.255.255.254]", f"-pull repository:0 255.255.255.255 {OTHER}"),
         ("ip: 192.0.2.1", "source_ip: [192.0.2.1, 255.255.255.255]", f"+pull repository:0 255.255.255.255 {OTHER}"),
         ("ip: '2001:db8::/32'", "source_ip: ['2001:db8::/33']", f"-pull repository:0 2001:db8:8000:: {OTHER}"),
         ("ip: 0.0.0.0/0", "", f"+pull repository:0 :: {OTHER}"),
@@ -263,15 +269,65 @@ def test_what_stands_in_a_placeholder_is_what_docker_auth_inserts(
     assert differences(acl, *lines) == expected
 
 
-def test_an_account_with_characters_of_patterns_is_quoted_as_docker_auth_does() -> None:
-    """`[b]` is a host, which a name may begin with; no name holds an asterisk."""
-    users = {"a*": User("a*", "x"), "[b]": User("[b]", "x")}
+@pytest.mark.parametrize(
+    ("account", "name", "expected"),
+    [
+        ("corp/bob", "${account}/x", "corp/bob/x"),
+        ("corp/bob", "${account}-x/*", "corp/bob-x/0"),
+        ("[b]", "${account}/x", "[b]/x"),  # a host, which a name may begin with
+        ("[::1]/c", "${account}-x", "[::1]/c-x"),
+        ("a*", "${account}/x", ""),  # no name holds such characters
+        ("a?", "${account}/x", ""),
+        ("a?/b", "${account}-x", ""),
+    ],
+)
+def test_an_account_is_inserted_as_a_text(account: str, name: str, expected: str) -> None:
+    world = World({account: User(account, "x")}, has_anonymous=False, is_closed=True, types=("repository",))
+    acl = [(f"name: '{name}', type: repository", "pull")]
+    found = [one for one in differences(acl, world=world) if not one.startswith(NEW)]
+    assert found == ([f"{account} -pull repository:{expected} 0.0.0.0 {OTHER}"] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "example"),
+    [
+        ("t*", "${labels:odd}/x", "t/x"),
+        ("[ab]", "${labels:odd}/x", "a/x"),
+        ("a/b", "${labels:odd}-x", "a/b-x"),
+        ("A", "${labels:odd}/x", "A/x"),  # which may be a host
+        ("${account}", "${labels:odd}/x", "0"),  # what is inserted then is not known, so it may be anything
+        ("[a", "${labels:odd}/x", "0"),
+    ],
+)
+def test_a_label_is_inserted_as_a_pattern(value: str, name: str, example: str) -> None:
+    """Here as what is denied, so that it has to be taken away."""
+    users = {"alice": User("alice", "x", {"odd": (value,)})}
     world = World(users, has_anonymous=False, is_closed=True, types=("repository",))
-    acl = [("name: '${account}/x', type: repository", "pull")]
-    assert differences(acl, world=world) == [
-        f"[b] -pull repository:[b]/x 0.0.0.0 {OTHER}",
-        f"{NEW} -pull repository:{NEW}/x 0.0.0.0 {OTHER}",
+    acl = [(f"name: '{name}', type: repository", ""), ("type: repository", "pull")]
+    assert differences(acl, "allow pull anyone repository:**", world=world) == [
+        f"alice +pull repository:{example} 0.0.0.0 {OTHER}"
     ]
+
+
+def test_a_path_within_a_segment_of_a_regular_expression_is_not_known() -> None:
+    """It would take another reading of the expression; until then it may deny everything, and grants nothing."""
+    world = World({"corp/bob": User("corp/bob", "x")}, has_anonymous=False, is_closed=True, types=WORLD.types)
+    denied = [("name: '/^${account}-x\\/.*$/', type: repository", ""), ("type: '/^re.*$/'", "pull")]
+    allow = (
+        "allow pull anyone repository:**",
+        "allow pull anyone registry:catalog",
+        "deny * user:** repository:x/**",
+    )
+    less = ("deny * user:** repository:{principal}-x/**",)
+    assert f"corp/bob +pull repository:0 0.0.0.0 {OTHER}" in differences(denied, *allow, *less, world=world)
+    assert differences(denied[:1], *less, world=world) == []
+
+
+def test_accounts_are_paths() -> None:
+    world = World({"corp/bob": User("corp/bob", "x")}, has_anonymous=False, is_closed=True, types=("repository",))
+    acl = [("account: 'corp/*', type: repository", "pull")]
+    found = differences(acl, "allow pull user:** repository:**", world=world)
+    assert found == [f"{NEW} +pull repository:0 0.0.0.0 {OTHER}"]
 
 
 def test_an_entry_that_could_not_be_read_is_only_taken_away() -> None:
@@ -283,6 +339,16 @@ def test_an_entry_that_could_not_be_read_is_only_taken_away() -> None:
     assert differences(acl, "allow pull anyone repository:**", "allow push anyone repository:**") == [
         f"alice +pull repository:x 0.0.0.0 {OTHER}"
     ]
+
+
+def test_what_it_would_grant_is_left_to_those_after_it() -> None:
+    acl = [("team: x, account: alice, name: x, type: repository", "push"), ("type: repository", "pull")]
+    lines = (
+        "allow pull anyone repository:**",
+        "deny pull user:alice repository:x",
+        "allow push user:alice repository:x",
+    )
+    assert differences(acl, *lines) == [f"alice +push repository:x 0.0.0.0 {OTHER}"]
 
 
 def test_odd_values_are_those_in_placeholders_that_are_no_paths() -> None:

@@ -178,7 +178,7 @@ def _entry_line(entry: AclEntry, principal: Principal, kind: str, actions: tuple
     if entry.is_exact and filled is not None:
         return Line(says, filled), not any(_is_odd(pattern, principal) for pattern in wanted)
     # It may deny what it might match, as far as it would not grant it, and nothing is sure to be granted.
-    return Line(says, ((_EVERYTHING,) if wanted else ()) if filled is None else filled, is_deny=True), False
+    return Line(says, (_EVERYTHING,) if filled is None else filled, is_deny=True), False
 
 
 def _is_odd(pattern: Pattern, principal: Principal) -> bool:

@@ -15,7 +15,9 @@ from token_service.policy.pattern import Deep, Pattern, ResourcePattern
 MAX_OPEN = 8
 
 _DEEP = "**"
-_UNWRITABLE = frozenset("*?{}\\^$|[]")
+_IN_NO_NAME = frozenset("*?{}\\^$|")
+_BRACKETS = frozenset("[]")
+_UNWRITABLE = _IN_NO_NAME | _BRACKETS
 
 
 class _Next(Enum):
@@ -32,7 +34,7 @@ def spell_resources(shape: Shape, kind: str) -> tuple[ResourcePattern, ...]:
     """The names of resources that match. None at all where no resource can have such a name. Raises Unsupported."""
     found: dict[ResourcePattern, None] = {}
     for sequence in shape.alternatives:
-        if _holds(sequence, _UNWRITABLE):  # no name holds such a character
+        if _holds(sequence, _IN_NO_NAME):
             continue
         for text in _spell(sequence):
             _check_slots(text)
@@ -41,6 +43,9 @@ def spell_resources(shape: Shape, kind: str) -> tuple[ResourcePattern, ...]:
             except LoadError as error:
                 if error.problem.endswith(" uses a label twice"):
                     raise Unsupported("it uses a label twice") from None
+                host, slash, _ = text.partition("/")
+                if slash and not _BRACKETS.isdisjoint(host):
+                    raise Unsupported("a host in brackets is read only where it is written out: `[::1]/*`") from None
     spelled = _without_doubles(found)
     _bound([one.pattern for one in spelled])
     return spelled
