@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import product
 
 from token_service.policy.automaton import Names, principal_names, resource_names
-from token_service.policy.docker_auth.entry import NOBODY, Accounts, Box
+from token_service.policy.docker_auth.entry import Accounts, Box
 from token_service.policy.docker_auth.networks import ALL_NETWORKS, networks_meet, networks_minus
 from token_service.policy.docker_auth.shapes import Unsupported
 from token_service.policy.docker_auth.source import World
@@ -30,6 +30,7 @@ from token_service.policy.pattern import (
     Wild,
     fill,
     matches,
+    no_slots,
     show,
     slots,
 )
@@ -52,9 +53,7 @@ def meet(box: Box, other: Box, known: World | None = None) -> bool:
     """
     fillings = _fillings(box, other, known)
     return (
-        _accounts_meet(box.accounts, other.accounts)
-        and not _accounts_within(other.accounts, box.exceptions)
-        and not _accounts_within(box.accounts, box.exceptions | other.exceptions)
+        _accounts_meet(box.accounts, other.accounts, box.exceptions | other.exceptions)
         and any(_resources_meet(one, two, fillings) for one in box.resources for two in other.resources)
         and (box.services is None or other.services is None or not set(box.services).isdisjoint(other.services))
         and (box.networks is None or other.networks is None or networks_meet(box.networks, other.networks))
@@ -64,6 +63,7 @@ def meet(box: Box, other: Box, known: World | None = None) -> bool:
 def minus(box: Box, other: Box, known: World | None = None) -> tuple[Box, ...]:
     """What of `box` is not in `other`, as boxes that may overlap. Raises Unsupported where that cannot be said.
 
+    `other` is the box of an entry, which has no exceptions.
     A request lies outside `other` if it does in one respect. With `known`, those whose labels `other` asks for are
     named one by one; without it, nobody can be left out for want of a label.
     """
@@ -85,10 +85,8 @@ def minus(box: Box, other: Box, known: World | None = None) -> tuple[Box, ...]:
 
 def _minus_principals(box: Box, other: Box, known: World | None) -> Iterator[Box]:
     has = dict(box.labels)
-    asked = [(label, values) for label, values in other.labels if not set(has.get(label, ())) or
-             not set(has[label]) <= set(values)]  # fmt: skip
     accounts = other.accounts
-    if asked:
+    if not all(label in has and set(has[label]) <= set(values) for label, values in other.labels):
         if known is None:
             raise Unsupported("its condition on labels cannot be turned round")
         accounts = _named(other, known)
@@ -103,7 +101,7 @@ def _named(box: Box, world: World) -> Accounts:
     found = []
     for user in world.users.values():
         segments = tuple(user.name.split("/"))
-        if any(matches(name, segments, lambda _: ()) for name in box.accounts.names) and all(
+        if any(matches(name, segments, no_slots) for name in box.accounts.names) and all(
             set(user.labels.get(label, ())) & set(values) for label, values in box.labels
         ):
             if not set("*?{}[]\\^$|").isdisjoint(user.name):
@@ -124,22 +122,22 @@ def _normal(box: Box, exceptions: Accounts) -> Box:
     return replace(box, accounts=accounts, exceptions=Accounts(False, tuple(kept)))
 
 
-def _accounts_meet(one: Accounts, other: Accounts) -> bool:
-    return (one.anonymous and other.anonymous) or _names_meet(one.names, other.names)
+def _accounts_meet(one: Accounts, other: Accounts, exceptions: Accounts) -> bool:
+    return (one.anonymous and other.anonymous and not exceptions.anonymous) or _names_meet(
+        one.names, other.names, exceptions.names
+    )
 
 
 def _accounts_within(inner: Accounts, outer: Accounts) -> bool:
-    if outer == NOBODY:
-        return not inner
     return (outer.anonymous or not inner.anonymous) and _names_within(inner.names, outer.names)
 
 
 @lru_cache(maxsize=8192)
-def _names_meet(one: tuple[Pattern, ...], other: tuple[Pattern, ...]) -> bool:
-    if not one or not other:
-        return False
-    names = principal_names([*one, *other])
-    return any(all(hits) for _, hits in walk(names, (one, other)))
+def _names_meet(one: tuple[Pattern, ...], other: tuple[Pattern, ...], exceptions: tuple[Pattern, ...] = ()) -> bool:
+    names = principal_names([*one, *other, *exceptions])
+    return any(
+        mine and yours and not excepted for _, (mine, yours, excepted) in walk(names, (one, other), (exceptions,))
+    )
 
 
 @lru_cache(maxsize=8192)
@@ -161,7 +159,7 @@ def loose(pattern: Pattern) -> Pattern:
         if isinstance(segment, Slot):
             found += [Deep()] if index == len(pattern) - 1 else [Wild(), Deep()]
         elif isinstance(segment, SlotGlob):
-            found.append(Glob((*segment.before[:-1], segment.before[-1], *segment.after)))
+            found.append(Glob((*segment.before, *segment.after)))
         else:
             found.append(segment)
     return tuple(found)
@@ -169,7 +167,7 @@ def loose(pattern: Pattern) -> Pattern:
 
 def _fillings(box: Box, other: Box, known: World | None) -> _Fillings:
     """What may stand in slots where both boxes apply, as far as it can be counted."""
-    names = _exact_names(box.accounts) or _exact_names(other.accounts)
+    names = _listed(box.accounts, other.accounts) or _listed(other.accounts, box.accounts)
     fillings = [(PRINCIPAL_SLOT, names)] if names else []
     if known is None or not known.is_closed:
         return tuple(fillings)
@@ -183,10 +181,13 @@ def _fillings(box: Box, other: Box, known: World | None) -> _Fillings:
     return tuple(sorted(fillings))
 
 
-def _exact_names(accounts: Accounts) -> tuple[str, ...]:
-    exact = all(isinstance(segment, Literal) for name in accounts.names for segment in name)
-    is_few = exact and not accounts.anonymous and len(accounts.names) <= MAX_FILLINGS
-    return tuple(show(name) for name in accounts.names) if is_few else ()
+def _listed(accounts: Accounts, others: Accounts) -> tuple[str, ...]:
+    """Whom the two have in common, if `accounts` are a few names."""
+    is_exact = all(isinstance(segment, Literal) for name in accounts.names for segment in name)
+    if not is_exact or accounts.anonymous or len(accounts.names) > MAX_FILLINGS:
+        return ()
+    names = map(show, accounts.names)
+    return tuple(name for name in names if any(matches(one, name.split("/"), no_slots) for one in others.names))
 
 
 @lru_cache(maxsize=8192)
