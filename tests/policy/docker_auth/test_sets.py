@@ -22,6 +22,14 @@ from token_service.policy.notation import parse_name, parse_resource
 from token_service.policy.pattern import matches, no_slots, paths, show
 
 
+@pytest.fixture(autouse=True, scope="module")
+def ask_afresh() -> None:
+    """Answers are remembered, also those that other modules' tests asked for."""
+    for function in vars(sets).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
+
+
 def accounts(*names: str) -> Accounts:
     return Accounts("-" in names, tuple(parse_name(name, "") for name in names if name != "-"))
 
