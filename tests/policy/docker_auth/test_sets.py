@@ -245,6 +245,7 @@ TEAMS = world({"a": {"team": ("x",)}, "b": {"team": ("y/z",)}, "c": {}})
         (box("a/b", "{principal}/c"), box("**", "a/b/c"), None, True),
         (box("a/b", "{principal}/c"), box("**", "a/c"), None, False),
         (box("a/b", "x-{principal}/c"), box("**", "x-a/c"), None, True),  # a path within a segment matches nothing
+        (box("a/b", "{principal}/c"), box("a/*", "a/c c/c"), None, False),
         (box("a", "x-{principal}/c"), box("**", "x-b/c"), None, False),
         (box("**", "{principal}/**"), box("**", "d/**"), None, True),
         (box("**", "{principal}/**"), box("**", "d/**"), TEAMS, False),
@@ -417,6 +418,7 @@ LABELLED: dict[str, dict[str, tuple[str, ...]]] = {
     "b": {"team": ("z", "y"), "tier": ("web",)},
     "c": {"team": ("z",)},
     "d": {},
+    "Max X.": {"site": ("x",)},
     "b/e": {"team": ("x",), "tier": ("api",)},
 }
 
@@ -429,6 +431,7 @@ LABELLED: dict[str, dict[str, tuple[str, ...]]] = {
         (box("**"), box("**", labels=(XY, TIER)), ["** but b on **"]),
         (box("**"), box("*", labels=(X,)), ["** but a on **"]),
         (box("**"), box("d b/*", labels=(X,)), ["** but b/e on **"]),
+        (box("**"), box("**", labels=(("site", ("x",)),)), ["** but Max X. on **"]),
         (box("a d"), box("**", labels=(X,)), ["d on **"]),
         (box("a"), box("**", labels=(X,)), []),
         (box("** -"), box("**", labels=(TIER,)), ["- ** but b on **"]),
