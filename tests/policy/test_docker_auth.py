@@ -746,6 +746,18 @@ def test_a_host_in_brackets_is_not_forgotten(pattern: str) -> None:
         )
 
 
+@pytest.mark.parametrize("pattern", ["/:5000\\//", "/X\\/x$/", "/^.*X/", "/^.*:5000.*$/"])
+def test_a_host_is_not_forgotten_where_an_expression_begins_anywhere(pattern: str) -> None:
+    """A path may not hold capitals and colons, but it is not only paths that the expression matches."""
+    config = simple(entry([], name=pattern), entry(["pull"], type="repository"))
+    imported = load(config)
+    assert imported.problems == ()
+    for name in ("localhost:5000/x", "[::1]:5000/x", "myX/x", "X/x", "X/y", "myXy/x", "x/y"):
+        request = ("alice", "repository", name, frozenset({"pull"}), "r", "::1")
+        theirs = Server(config).grants(*request[:3], {"pull"}, "r", "::1")
+        assert granted(compiled(imported), Principal("alice"), request) == theirs, name
+
+
 def test_labels_are_literal_here() -> None:
     users = {"eve": {"password": HASH, "labels": {"group": ["*"]}}}
     config = simple(entry(["pull"], name="${labels:group}/*"), users=users)

@@ -115,20 +115,64 @@ def test_resources_are_patterns_of_one_type_without_doubles(
     assert resources(*alternatives, kind="zoo") == expected
 
 
-@pytest.mark.parametrize("text", [*"*?{}\\^$|[]"])
+@pytest.mark.parametrize("text", [*"*?{}\\^$|"])
 def test_what_no_name_holds_matches_no_resource(text: str) -> None:
     """Not even `*` and `?`, which would be wildcards of ours."""
     assert resources((f"a{text}",), ("b",)) == ["repository:b"]
 
 
-@pytest.mark.parametrize("text", ["a/B", "a b", "a/b:c", "uses a label twice", "é"])
+@pytest.mark.parametrize("text", ["a/B", "a b", "a/b:c", "a]", "a/[b]", "uses a label twice", "é"])
 def test_what_no_registry_accepts_matches_no_resource(text: str) -> None:
     assert resources((text,), (ACCOUNT, text), ("b",)) == ["repository:b"]
 
 
 @pytest.mark.parametrize(
+    ("sequence", "expected"),
+    [
+        (("X:5000/a",), ["X:5000/a"]),
+        (("[::1]:50/", ANY), ["[::1]:50/**"]),
+        (("[::1]", STAR, "/a"), ["[::1]*/a"]),
+        ((STAR, "X", STAR, "/", ANY), ["*X*/**"]),
+        ((ANY, ":5000/", ANY), ["*:5000/**"]),
+        ((ANY, "X", ANY), ["*X*/**"]),  # alone it would be no host
+        ((ANY, "X"), []),
+        ((ANY, "X/Y"), []),
+        ((ANY, "/X/a"), []),
+        (("a/", ANY, "X/b"), []),
+        ((SOME, "X/a"), ["?*X/a"]),
+        ((ANY, "x/a"), ["**/*x/a"]),
+    ],
+)
+def test_a_host_may_hold_what_a_path_may_not(sequence: Sequence, expected: list[str]) -> None:
+    """It stands in front, so an expression that begins anywhere is one that begins there."""
+    assert resources(sequence) == [f"repository:{one}" for one in expected]
+
+
+_HOSTS = ("X/", "aX/", "Xa/", "a:5/", "a:55/", "[::1]/", "")
+_HOSTED = [f"{host}{path}" for host in _HOSTS for path in ("a", "b", "ab", "a/b", "b/a/a")]
+_BITS = ("a", "b", "/", "X", "X/", ":5", ":5/", "[::1]", "]/", "/a", STAR, ONE, ANY, SOME)
+
+
+@given(st.lists(st.sampled_from(_BITS), max_size=5).map(tuple))
+@settings(max_examples=150)
+def test_what_is_spelled_matches_the_same_names_with_hosts(items: Items) -> None:
+    sequence = to_sequence(items)
+    try:
+        patterns = [one.pattern for one in spell_resources(Shape((sequence,)), "repository")]
+    except Unsupported:
+        return
+    for name in _HOSTED:
+        is_match = any(matches(pattern, name.split("/"), no_slots) for pattern in patterns)
+        assert is_match is Shape((sequence,)).matches(name), name
+
+
+@pytest.mark.parametrize(
     ("alternatives", "message"),
     [
+        *(
+            ([sequence], "a host in brackets is read only where it is written out: `[::1]/*`")
+            for sequence in (("[b]/a",), (STAR, "1]/a"), (ANY, "]/a"), ("[", A, "]/a/b"), ("[::1]a/", ANY))
+        ),
         ([(A, "/", A)], "it uses a label twice"),
         ([("x",), ("x-", A, "/y/", A)], "it uses a label twice"),
         ([(A, B)], "two placeholders in one segment have no counterpart"),

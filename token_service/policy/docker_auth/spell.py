@@ -38,17 +38,27 @@ def spell_resources(shape: Shape, kind: str) -> tuple[ResourcePattern, ...]:
             continue
         for text in _spell(sequence):
             _check_slots(text)
-            try:
-                found[parse_resource(f"{kind}:{text}", "")] = None
-            except LoadError as error:
-                if error.problem.endswith(" uses a label twice"):
-                    raise Unsupported("it uses a label twice") from None
-                host, slash, _ = text.partition("/")
-                if slash and not _BRACKETS.isdisjoint(host):
-                    raise Unsupported("a host in brackets is read only where it is written out: `[::1]/*`") from None
+            resource = _resource(kind, text)
+            if resource is not None:
+                found[resource] = None
     spelled = _without_doubles(found)
     _bound([one.pattern for one in spelled])
     return spelled
+
+
+def _resource(kind: str, text: str) -> ResourcePattern | None:
+    """None where no resource can have such a name."""
+    try:
+        return parse_resource(f"{kind}:{text}", "")
+    except LoadError as error:
+        if error.problem.endswith(" uses a label twice"):
+            raise Unsupported("it uses a label twice") from None
+    first, slash, rest = text.partition("/")
+    if first == _DEEP and "/" in rest:  # a host may hold what a path cannot, and nothing stands before a host
+        return _resource(kind, rest)
+    if slash and not _BRACKETS.isdisjoint(first):
+        raise Unsupported("a host in brackets is read only where it is written out: `[::1]/*`")
+    return None
 
 
 def _check_slots(text: str) -> None:
