@@ -11,10 +11,11 @@ from tests.policy import build, generate
 from tests.policy.build import CONTEXT, policy, user
 from token_service.policy.condition import Context
 from token_service.policy.decide import decide
-from token_service.policy.diff import UNNAMED_ACTION, Change, Diff, Logged, changed_limits, diff, replay
+from token_service.policy.diff import Change, Diff, Logged, changed_limits, diff, replay
 from token_service.policy.index import CompiledPolicy, compile_policy
 from token_service.policy.match import Request, applies, is_meant, is_named
 from token_service.policy.rule import REPOSITORY_ACTIONS, Effect
+from token_service.policy.witness import UNNAMED_ACTION
 from token_service.principal import Principal
 from token_service.scope import Scope, parse_scopes
 

@@ -6,7 +6,6 @@ import pytest
 
 from tests.policy.build import CONTEXT, policy
 from tests.policy.test_principals import show
-from token_service.policy import witness
 from token_service.policy.contexts import ADDRESS, IPV6_ADDRESS, SERVICE
 from token_service.policy.decide import decide
 from token_service.policy.index import CompiledPolicy
@@ -160,15 +159,34 @@ def test_a_filtered_catalogue_is_gained_where_it_is_filtered() -> None:
     assert answer[1].filters_catalogue
 
 
-def test_it_stops_where_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_stops_where_there_are_too_many() -> None:
     allow = f"{{id: a, allow: [push], principals: ['user:u'], {X}}}"
     denials = [f"{{id: d{n}, deny: [push], principals: [anyone], except: ['group:e{n}'], {X}}}" for n in range(2)]
     before, after = rules(), rules(allow, *denials)
     rule = after.rules[0]
     for limit, is_found in ((2, True), (1, False)):
-        monkeypatch.setattr(witness, "MAX_SITUATIONS", limit)
-        answer, is_complete = Comparison(before, after, 0).find(rule, rule.principals[0], rule.resources[0], "push")
+        answer, is_complete = Comparison(before, after, 0, limit).find(
+            rule, rule.principals[0], rule.resources[0], "push"
+        )
         assert (answer is not None) is is_found is is_complete
+
+
+def test_what_is_asked_are_actions_of_registries_and_of_rules_and_one_more() -> None:
+    one = "{id: a, allow: [scan, pull], principals: [anyone], resources: ['repository:x', 'plugin:y']}"
+    every = "{id: b, allow: ['*'], principals: [anyone], resources: ['repository:x', 'repository:x', 'plugin:y']}"
+    denied = "{id: d, deny: ['*'], principals: [anyone], resources: ['repository:x']}"
+    before, after = rules(denied), rules(one, every)
+    questions = [
+        [f"{resource} {action}" for resource, action in Comparison(before, after, 0).questions(rule)]
+        for rule in (*after.rules, *before.rules)
+    ]
+    assert questions == [
+        ["repository:x pull", "repository:x scan", "plugin:y pull", "plugin:y scan"],
+        ["repository:x delete", "repository:x pull", "repository:x push", "plugin:y *", "plugin:y delete",
+         "plugin:y pull", "plugin:y push", "plugin:y scan", "plugin:y unnamed"],
+        ["repository:x delete", "repository:x pull", "repository:x push", "repository:x scan",
+         "repository:x unnamed"],
+    ]  # fmt: skip
 
 
 def test_what_is_the_same_is_not_gained() -> None:

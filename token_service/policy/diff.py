@@ -19,13 +19,10 @@ from token_service.policy.index import CompiledPolicy
 from token_service.policy.match import describe
 from token_service.policy.pattern import Literal, ResourcePattern, matches, no_slots
 from token_service.policy.reach import meant
-from token_service.policy.rule import ANY_ACTION, REPOSITORY, REPOSITORY_ACTIONS, Effect, Group, Mode, Rule, Term, Who
+from token_service.policy.rule import Effect, Group, Mode, Rule, Term, Who
 from token_service.policy.witness import Comparison
 from token_service.principal import Principal
 from token_service.scope import Scope
-
-UNNAMED_ACTION = "unnamed"
-"""Stands for the actions that no rule names: `*` allows them on other types than repositories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ def diff(old: CompiledPolicy, new: CompiledPolicy, now: int) -> Diff:
     for rule, is_new in _changed(old, new, moved):
         gained = is_new is (rule.effect is Effect.ALLOW)
         for term in _terms(rule, new if is_new else old, old if is_new else new, moved):
-            for resource, action in _parts(rule, old, new):
+            for resource, action in comparisons[gained].questions(rule):
                 witness, is_complete = comparisons[gained].find(rule, term, resource, action)
                 if witness is not None:
                     change = Change(gained, rule, term, resource, action, *witness)
@@ -167,15 +164,6 @@ def _terms(rule: Rule, mine: CompiledPolicy, theirs: CompiledPolicy, moved: list
         return
     for kind, name in sorted({member for group in moved for member in group.members}):
         yield Term(Who(kind), tuple(map(Literal, name.split("/"))))
-
-
-def _parts(rule: Rule, old: CompiledPolicy, new: CompiledPolicy) -> Iterator[tuple[ResourcePattern, str]]:
-    """Resources with actions: those that registries know, those that rules name, one for all that no rule names."""
-    named = {action for policy in (old, new) for one in policy.rules for action in one.actions}
-    for resource in dict.fromkeys(rule.resources):
-        for action in sorted(named | REPOSITORY_ACTIONS | {UNNAMED_ACTION}):
-            if rule.covers(resource.type, action) and (action, resource.type) != (ANY_ACTION, REPOSITORY):
-                yield resource, action
 
 
 # --- a decision log --------------------------------------------------------------------------------------------

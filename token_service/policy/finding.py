@@ -7,6 +7,7 @@ from token_service.policy.rule import Rule
 FINDINGS = {
     "shadowed": "other rules deny all that this rule allows",
     "redundant": "other rules already say all that this rule says",
+    "without-effect": "all that the rule allows is allowed by others or denied by others",
     "excepted-away": "the exceptions leave nobody for whom the rule is",
     "matches-nothing": "no name of a resource matches the pattern",
     "unfillable-placeholder": "nothing can fill a placeholder for those for whom the rule is",

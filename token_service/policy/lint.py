@@ -7,15 +7,18 @@ they rest on (`reach.py`). A finding that a rule allows (`lint: {id: reason}`) i
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from token_service.policy.automaton import outside, path_names
 from token_service.policy.finding import Finding
-from token_service.policy.index import LABEL_PREFIX, CompiledPolicy
+from token_service.policy.index import LABEL_PREFIX, CompiledPolicy, compile_policy
 from token_service.policy.notation import parse_resource
 from token_service.policy.pattern import PRINCIPAL_SLOT, Literal, SlotGlob, paths, show, slots
-from token_service.policy.reach import exact_name, example, is_covered, meant, reaches_nothing
+from token_service.policy.reach import example, is_covered, may_meet, meant, reaches_nothing
 from token_service.policy.rule import ANY_ACTION, REPOSITORY, Effect, Mode, Rule, Term, Who
+from token_service.policy.witness import Comparison
 from token_service.strict_yaml import nearest
 
 DEFAULT_MAX_LIFETIME_SECONDS = 3600
+MOST = 500  # situations to look at for one term, resource and action: who needs a rule is mostly found at once
 
 _ANONYMOUS = Term(Who.ANONYMOUS)
 _NAMED = (Who.USER, Who.SERVICE_ACCOUNT, Who.WORKLOAD)
@@ -34,7 +37,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What the checks look at. `redundant` are ids of rules that others say, too."""
+    """What the checks look at. `redundant` and `without_effect` are ids of rules that may go."""
 
     policy: CompiledPolicy
     now: int
@@ -43,6 +46,7 @@ class _View:
     allows: tuple[Rule, ...]
     denies: tuple[Rule, ...]
     redundant: frozenset[str] = field(default=frozenset())
+    without_effect: frozenset[str] = field(default=frozenset())
 
 
 def lint(
@@ -62,6 +66,7 @@ def lint(
         tuple(rule for rule in enforced if rule.effect is Effect.DENY),
     )
     view = replace(view, redundant=_redundant(view))
+    view = replace(view, without_effect=_without_effect(view))
     return tuple(finding for rule in policy.rules for finding in _of_rule(rule, view))
 
 
@@ -124,6 +129,57 @@ def _check_shadowed(rule: Rule, view: _View) -> Iterator[Finding]:
         return
     if is_covered(rule, None, view.denies, view.policy.groups):
         yield Finding("shadowed", rule, "other rules deny all that it allows", "remove it, or except it from them")
+
+
+def _without_effect(view: _View) -> frozenset[str]:
+    """Where neither the one nor the other can be said of a whole rule, somebody is looked for who needs it.
+
+    A deny may stand guard over what nobody allows yet, so only what allows is asked about, and only what sets no
+    limits. As above, later rules are looked at first and leave the comparison.
+    """
+    found: set[str] = set()
+    left = [rule for rule in (*view.allows, *view.denies) if rule.id not in view.redundant]
+    for rule in reversed(view.allows):
+        has_limits = rule.lifetime is not None or rule.tags or rule.is_filtered or _names(rule, view)
+        if rule in left and not has_limits and not _has_findings(rule, view) and not _is_needed(rule, left, view):
+            found.add(rule.id)
+            left.remove(rule)
+    return frozenset(found)
+
+
+def _has_findings(rule: Rule, view: _View) -> bool:
+    unfillable = any(finding.id == "unfillable-placeholder" for finding in _check_placeholders(rule, view))
+    return unfillable or reaches_nothing(rule, view.policy.groups) or any(_check_shadowed(rule, view))
+
+
+def _is_needed(rule: Rule, rules: list[Rule], view: _View) -> bool:
+    others = [other for other in rules if other is not rule and _could_meet(other, rule)]
+    groups = view.policy.groups.values()
+    comparison = Comparison(compile_policy(others, groups), compile_policy([*others, rule], groups), view.now, MOST)
+    for term in meant(rule, view.policy.groups):
+        for resource, action in comparison.questions(rule):
+            witness, is_complete = comparison.find(rule, term, resource, action)
+            if witness is not None or not is_complete:
+                return True
+    return False
+
+
+def _check_effect(rule: Rule, view: _View) -> Iterator[Finding]:
+    if rule.id in view.without_effect:
+        yield Finding(
+            "without-effect",
+            rule,
+            "nobody needs it: others allow or deny all that it allows",
+            "remove it, or make it say more",
+        )
+
+
+def _could_meet(other: Rule, rule: Rule) -> bool:
+    return any(
+        one.type == two.type and may_meet(one.pattern, two.pattern)
+        for one in other.resources
+        for two in rule.resources
+    )
 
 
 def _check_excepted(rule: Rule, view: _View) -> Iterator[Finding]:
@@ -192,8 +248,10 @@ def _check_placeholders(rule: Rule, view: _View) -> Iterator[Finding]:
 
 
 def _cannot_fill(term: Term) -> bool:
-    name = exact_name(term)
-    return term.who is Who.ANONYMOUS or (name is not None and not paths([name]))
+    """Whether nobody whom the term means has a name that is a path. Members of groups may be called anything."""
+    if term.who is Who.GROUP:
+        return False
+    return term.who is Who.ANONYMOUS or outside([term.pattern], [], path_names([term.pattern])) is None
 
 
 # --- against the world -----------------------------------------------------------------------------------------
@@ -234,6 +292,7 @@ def _check_time(rule: Rule, view: _View) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Rule, _View], Iterator[Finding]], ...] = (
     _check_shadowed,
     _check_redundant,
+    _check_effect,
     _check_excepted,
     _check_patterns,
     _check_placeholders,

@@ -12,7 +12,7 @@ from infinitely many; one is taken for each combination of patterns that tell th
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from token_service.policy.automaton import Names, path_names, principal_names, quotient, union
@@ -132,18 +132,14 @@ class Principals:
             yield from (Principal(name, _KINDS[term.who]) for name in names)
 
     def _labelled(self, principal: Principal, part: Part) -> Iterator[Principal]:
-        """With the labels that a part of a rule needs, whichever way it asks for them."""
+        """With the labels that a part of a rule needs, whichever way it asks for them; the plainest first."""
         wanted = [[(label, value) for value in values] for label, values in part.rule.when.labels]
-        filling = [
-            [(label, value) for value in self._values(label, principal)] for label in _label_slots(part.resource)
-        ]
+        filling = _label_slots(part.resource)
         if principal.is_anonymous and (wanted or filling):
             return  # nobody in particular has no labels
-        for pairs in itertools.product(*wanted, *filling):
-            labels = dict(principal.labels)
-            for label, value in pairs:
-                labels[label] = tuple(dict.fromkeys((*labels.get(label, ()), value)))
-            yield replace(principal, labels=labels)
+        yield _with_labels(principal, [*(pairs[0] for pairs in wanted), *((label, VALUE) for label in filling)])
+        sampled = [[(label, value) for value in self._values(label, principal)] for label in filling]
+        yield from (_with_labels(principal, pairs) for pairs in itertools.product(*wanted, *sampled))
 
     def _joined(self, principals: Iterator[Principal], part: Part) -> Iterator[Principal]:
         """With what it takes that this part speaks of them as well."""
@@ -257,6 +253,13 @@ class _SlotMachines:
                 for index, segment in enumerate(one.pattern):
                     if isinstance(segment, Slot | SlotGlob) and segment.name == self.slot:
                         yield quotient(one.pattern, index, other.pattern, names)
+
+
+def _with_labels(principal: Principal, pairs: Iterable[tuple[str, str]]) -> Principal:
+    labels = dict(principal.labels)
+    for label, value in pairs:
+        labels[label] = tuple(dict.fromkeys((*labels.get(label, ()), value)))
+    return replace(principal, labels=labels)
 
 
 def _key(principal: Principal) -> tuple[object, ...]:

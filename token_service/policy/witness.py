@@ -23,13 +23,13 @@ from token_service.policy.match import Request, applies, filled, is_meant
 from token_service.policy.pattern import Pattern, ResourcePattern, matches, no_slots
 from token_service.policy.principals import Part, Principals
 from token_service.policy.reach import is_covered, may_meet
-from token_service.policy.rule import Effect, Mode, Rule, Term
+from token_service.policy.rule import ANY_ACTION, REPOSITORY, REPOSITORY_ACTIONS, Effect, Mode, Rule, Term
 from token_service.policy.samples import samples
 from token_service.principal import Principal
 from token_service.scope import Scope
 
-MAX_SITUATIONS = 20_000
-"""Principals times contexts that are looked at for one question."""
+UNNAMED_ACTION = "unnamed"
+"""Stands for the actions that no rule names: `*` allows them on other types than repositories."""
 
 Witness = tuple[Principal, Context, str]
 """Who, in which circumstances, and the name of the resource."""
@@ -37,19 +37,31 @@ Witness = tuple[Principal, Context, str]
 
 @dataclass(slots=True)
 class Comparison:
-    """Two policies, and the time at which they are compared, besides the times that conditions name."""
+    """Two policies, and the time at which they are compared, besides the times that conditions name.
+
+    `most` are the situations that are looked at for one question: principals times contexts.
+    """
 
     before: CompiledPolicy
     after: CompiledPolicy
     now: int
+    most: int = 20_000
     _people: dict[tuple[Rule, ...], Principals] = field(default_factory=dict)
+
+    def questions(self, rule: Rule) -> Iterator[tuple[ResourcePattern, str]]:
+        """The rule's resources with actions: those of registries, those that rules name, one that none names."""
+        named = {action for policy in (self.before, self.after) for one in policy.rules for action in one.actions}
+        for resource in dict.fromkeys(rule.resources):
+            for action in sorted(named | REPOSITORY_ACTIONS | {UNNAMED_ACTION}):
+                if rule.covers(resource.type, action) and (action, resource.type) != (ANY_ACTION, REPOSITORY):
+                    yield resource, action
 
     def find(self, rule: Rule, term: Term, resource: ResourcePattern, action: str) -> tuple[Witness | None, bool]:
         """Somebody in `term` who gains `action` on a name in `resource` by `rule`; and whether all were looked at.
 
         `rule` is one that allows in `after`, or one that denies in `before`.
         """
-        is_complete, left = True, MAX_SITUATIONS
+        is_complete, left = True, self.most
         for scene in self._scenes(Part(rule, resource), term, action):
             people, circumstances, is_all = self._who_and_when(scene)
             is_complete &= is_all
