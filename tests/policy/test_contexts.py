@@ -43,6 +43,7 @@ BEGIN, END = "'2027-01-15T08:00:00Z'", "'2027-01-15T08:01:40Z'"  # NOW, and 100 
         (["", "service: [r1, r2]"], [USUAL, Context("r1", NOW, ADDRESS)]),
         (["", "service: [r1, r2]", "service: [r2]"],
          [USUAL, Context("r1", NOW, ADDRESS), Context("r2", NOW, ADDRESS)]),
+        (["labels: {team: [a]}, service: [r1]"], [Context("r1", NOW, ADDRESS)]),
         (["service: [r1]"], [Context("r1", NOW, ADDRESS)]),
         (["", f"after: {BEGIN}"], [USUAL, Context(SERVICE, NOW - 1, ADDRESS)]),
         (["", f"before: {END}"], [USUAL, Context(SERVICE, NOW + 100, ADDRESS)]),

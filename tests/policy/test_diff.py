@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.policy import build, generate
 from tests.policy.build import CONTEXT, policy, user
 from token_service.policy.condition import Context
+from token_service.policy.contexts import ADDRESS
 from token_service.policy.decide import decide
 from token_service.policy.diff import Change, Diff, Logged, changed_limits, diff, replay
 from token_service.policy.index import CompiledPolicy, compile_policy
@@ -65,6 +67,77 @@ def test_a_change_is_told_with_an_example() -> None:
         "gained: push on repository:team/** for group:dev, "
         "as user:zq0 in dev on repository:team/0 (rule team, p.yaml:6)"
     )
+
+
+LINES = [
+    ("principals: ['user:u'], resources: ['repository:a']", "user:u", "user:u on repository:a"),
+    ("principals: ['group:g'], resources: ['repository:{label.t}'], when: {labels: {e: [v]}}", "group:g",
+     "user:zq0 in g with e v, t zq1 on repository:zq1"),
+    ("principals: ['user:u'], resources: ['repository:{label.t}'], when: {labels: {t: [V]}}", "user:u",
+     "user:u with t V and zq1 on repository:zq1"),
+    ("principals: ['user:u'], resources: ['repository:a'], when: {service: [r], source_ip: ['10.0.0.0/8']}", "user:u",
+     "user:u on repository:a of r from 10.0.0.0"),
+    ("principals: [anonymous], resources: ['repository:a'], when: {service: [r]}", "anonymous",
+     "anonymous on repository:a of r"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rest", "who", "example"), LINES)
+def test_the_example_says_all_that_matters(rest: str, who: str, example: str) -> None:
+    new = policy(f"rules: [{{id: r, allow: [scan], {rest}}}]")
+    (resource,) = new.rules[0].resources
+    (gain,) = diff(compile_policy(()), new, CONTEXT.now).changes
+    assert str(gain) == f"gained: scan on {resource} for {who}, as {example} (rule r, p.yaml:2)"
+    (loss,) = diff(new, compile_policy(()), CONTEXT.now).changes
+    assert str(loss) == f"lost: scan on {resource} for {who}, as {example} (rule r, p.yaml:2)"
+    assert (gain.to_plain()["change"], loss.to_plain()["change"]) == ("gained", "lost")
+    assert gain.to_plain()["example"] == loss.to_plain()["example"]
+
+
+def test_several_groups_and_an_address_that_is_not_known() -> None:
+    deny = "{id: %s, deny: [scan], principals: [anyone], except: ['group:%s'], resources: ['repository:a']}"
+    allow = "{id: a, allow: [scan], principals: ['user:u'], resources: ['repository:a']}"
+    (change,) = diff(
+        compile_policy(()), policy(f"rules: [{allow}, {deny % ('d', 'x')}, {deny % ('e', 'y')}]"), CONTEXT.now
+    ).changes
+    assert "as user:u in x and y on repository:a (" in str(change)
+    anywhere = (
+        "{id: d, deny: [scan], principals: [anyone], resources: ['repository:a'],"
+        " when: {source_ip: ['0.0.0.0/0', '::/0']}}"
+    )
+    old = policy(f"rules: [{allow}, {anywhere}]")
+    found = diff(old, policy(f"rules: [{allow}]"), CONTEXT.now).changes
+    assert [change.context.source_ip for change in found] == [ADDRESS]
+    unknown = replace(found[0], context=replace(found[0].context, source_ip=None))
+    assert " on repository:a from an unknown address (rule d" in str(unknown)
+
+
+def test_labels_are_lists_in_json() -> None:
+    new = policy("rules: [{id: r, allow: [scan], principals: ['user:u'], resources: ['repository:{label.t}']}]")
+    (change,) = diff(compile_policy(()), new, CONTEXT.now).changes
+    example = change.to_plain()["example"]
+    assert isinstance(example, dict)
+    assert example["labels"] == {"t": ["zq1"]}
+
+
+def test_members_and_groups_may_be_paths() -> None:
+    text = "groups: {'dev/core': [%s]}\nrules: [{id: r, allow: [scan], principals: ['group:dev/*'], %s}]"
+    old = policy(text % ("'user:a/b'", "resources: ['repository:a']"))
+    new = policy(text % ("'service-account:c/d'", "resources: ['repository:a']"))
+    assert [str(change).split(" on ")[0] + " " + str(change.who) for change in diff(old, new, 0).changes] == [
+        "lost: scan user:a/b", "gained: scan service-account:c/d",
+    ]  # fmt: skip
+
+
+def test_what_is_not_looked_at_is_said() -> None:
+    rest = [f"{{id: r{n}, allow: [scan], principals: ['user:b'], resources: ['repository:x'], when: "
+            f"{{service: [s{n}], source_ip: ['10.{n}.0.0/16'], after: '20{n}-01-01T00:00:00Z'}}}}"
+            for n in range(10, 50)]  # fmt: skip
+    deny = "{id: d, deny: [scan], principals: ['user:u'], resources: ['repository:x']}"
+    allow = "{id: a, allow: [scan], principals: ['user:u'], resources: ['repository:x']}"
+    old, new = (policy("rules:\n" + "\n".join(f"- {one}" for one in (*more, deny, *rest))) for more in ([], [allow]))
+    assert [rule.id for rule in diff(old, new, 0).unfinished] == ["a"]
+    assert diff(old, new, 0).changes == ()
 
 
 def test_a_change_is_json() -> None:
@@ -155,7 +228,24 @@ def test_limits_that_change_are_told_rule_by_rule() -> None:
         "catalog']", "catalog'], filter: pull"
     )
     assert changed_limits(policy(text), policy(text)) == ()
-    assert [line.split("): ")[1] for line in changed_limits(policy(text), policy(other))] == [
-        "push v* before, push v* w*, delete * after",
-        "none before, catalogue filtered after",
-    ]
+    assert changed_limits(policy(text), policy(other)) == (
+        "limits: rule a (p.yaml:3): push v* before, push v* w*, delete * after",
+        "limits: rule c (p.yaml:4): none before, catalogue filtered after",
+    )
+    nothing = policy("rules: []")
+    assert changed_limits(policy(other), nothing) == (
+        "limits: rule a (p.yaml:3): push v* w*, delete * before, none after",
+        "limits: rule c (p.yaml:4): catalogue filtered before, none after",
+    )
+    assert changed_limits(nothing, policy(text)) == ("limits: rule a (p.yaml:3): none before, push v* after",)
+
+
+def test_a_log_is_replayed_in_its_own_circumstances() -> None:
+    rule = "{id: r, allow: [pull], principals: [anyone], resources: ['repository:a'], when: {service: [%s]}}"
+    old, new = (policy(f"rules: [{rule % service}]") for service in ("r1", "r2"))
+    scopes = parse_scopes(["repository:a:pull"])
+    requests = [Logged(user("u"), scopes, replace(CONTEXT, audience=service)) for service in ("r1", "r2", "r3")]
+    found = list(replay(old, new, requests))
+    assert [one.request.context.audience for one in found] == ["r1", "r2"]
+    assert [len(one.lost) for one in found] == [1, 0]
+    assert [len(one.gained) for one in found] == [0, 1]

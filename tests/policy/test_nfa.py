@@ -42,6 +42,17 @@ def test_a_free_move_reads_nothing_and_goes_on() -> None:
     assert not accepts(nfa, "")
 
 
+def test_free_moves_branch() -> None:
+    nfa = Nfa()
+    start, left, right, far = (nfa.state() for _ in range(4))
+    nfa.skip(start, left)
+    nfa.skip(start, right)
+    nfa.skip(left, far)
+    last = nfa.skip(right, nfa.state())
+    assert nfa.closed({start}) == {start, left, right, far, last}
+    assert nfa.closed({right}) == {right, last}
+
+
 def test_several_ways_are_walked_at_once() -> None:
     nfa = Nfa()
     one, two = nfa.state(), nfa.state()

@@ -1,6 +1,7 @@
 """Principals: those whom a rule means, with what others need, and out of what stands in the way."""
 
 import random
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -34,7 +35,10 @@ rules:
 """
 COMPILED = policy(RULES)
 ONE, TWO, THREE, FOUR, FIVE, SIX, OWN = COMPILED.rules
-PEOPLE = Principals(COMPILED.rules, tuple(COMPILED.groups.values()))
+
+
+def people() -> Principals:
+    return Principals(COMPILED.rules, tuple(COMPILED.groups.values()))
 
 
 def term(text: str) -> Term:
@@ -51,7 +55,7 @@ def show(principal: Principal) -> str:
 
 
 def found(text: str, *parts: Part) -> set[str]:
-    return {show(one) for one in PEOPLE.of(term(text), parts)}
+    return {show(one) for one in people().of(term(text), parts)}
 
 
 def test_names_are_one_for_each_combination_of_patterns() -> None:
@@ -91,7 +95,7 @@ def test_another_part_brings_what_it_needs() -> None:
 
 
 def test_a_term_that_is_not_the_rules_own_needs_the_rules_own_as_well() -> None:
-    joined = {show(one) for one in PEOPLE.of(term("workload:w"), [part(ONE)])}
+    joined = {show(one) for one in people().of(term("workload:w"), [part(ONE)])}
     assert joined == {
         f"workload:w {group} env={value}" for group in ("g/zq0", "g/", "static") for value in ("prod", "test")
     }  # fmt: skip
@@ -125,14 +129,14 @@ def test_groups_take_them_out_of_what_is_in_the_way(in_the_way: list[list[Rule]]
                 if not principal.groups & {show_pattern(one.pattern) for one in rule.exceptions}
             ]
 
-    assert {show(one) for one in PEOPLE.without(Principal("x"), blockers)} == expected
+    assert {show(one) for one in people().without(Principal("x"), blockers)} == expected
 
 
 def test_new_groups_may_bring_new_rules_in_the_way() -> None:
     def blockers(principal: Principal) -> list[list[Rule]]:
         return [[FOUR]] if not principal.groups else [[FIVE]] if principal.groups == {"admins"} else []
 
-    assert {show(one) for one in PEOPLE.without(Principal("x"), lambda one: iter(blockers(one)))} == {
+    assert {show(one) for one in people().without(Principal("x"), lambda one: iter(blockers(one)))} == {
         "user:x", "user:x admins", "user:x admins e", "user:x admins f",
     }  # fmt: skip
 
@@ -151,6 +155,59 @@ def test_the_rule_is_for_them_and_its_slots_can_be_filled(seed: int) -> None:
                     assert is_meant(one, request)
                     assert all(set(values) & set(principal.labels[label]) for label, values in rule.when.labels)
                     assert all(request.slots(slot) or slot == "principal" for slot in slots(resource.pattern))
+
+
+def test_several_labels_are_combined_and_fill_each_others_slots() -> None:
+    compiled = policy("""rules:
+- id: r
+  allow: [pull]
+  principals: ["user:u"]
+  resources: ["repository:{label.a}/{label.b}", "registry:r/**"]
+  when: {labels: {a: [v, W]}}
+- {id: other, deny: [pull], principals: [anyone], resources: ["repository:x/y", "registry:r/{label.c}"]}
+- {id: cond, deny: [pull], principals: [anyone], resources: ["repository:z"], when: {labels: {b: [w]}}}
+""")
+    rule = compiled.rules[0]
+    principals = Principals(compiled.rules, ())
+    found_ = [show(one) for one in principals.of(rule.principals[0], [Part(rule, rule.resources[0])])]
+    assert found_[0] == "user:u a=v+zq1 b=zq1", "the plainest first"
+    assert {one for one in found_ if "b=y" in one} >= {"user:u a=v b=y", "user:u a=v+x b=y", "user:u a=W+x b=y"}
+    assert {one for one in found_ if "b=w" in one}
+    assert not {one for one in found_ if "a=x b" in one}, "the condition holds, too"
+    registry = [show(one) for one in principals.of(rule.principals[0], [Part(rule, rule.resources[1])])]
+    assert registry == ["user:u a=v", "user:u a=W"]
+    other = Part(compiled.rules[1], compiled.rules[1].resources[1])
+    joined = [show(one) for one in principals.of(rule.principals[0], [Part(rule, rule.resources[1]), other])]
+    assert {"user:u a=v c=zq1", "user:u a=W c=zq1", "user:u a=v c=u"} <= set(joined)
+    assert len(joined) == len(set(joined))
+
+
+def test_paths_are_cut_into_segments() -> None:
+    compiled = policy("""
+groups: {"dev/core": ["user:a/b"]}
+rules:
+- {id: r, allow: [pull], principals: ["user:a/*", "group:dev/*"], resources: ["repository:{principal}/**"]}
+- {id: p, allow: [pull], principals: ["user:a/?-*"], resources: ["repository:x/y/z"]}
+""")
+    rule = compiled.rules[0]
+    principals = Principals(compiled.rules, tuple(compiled.groups.values()))
+    users, group = rule.principals
+    found_ = {show(one) for one in principals.of(users, [Part(rule, rule.resources[0])])}
+    assert {"user:a/zq0", "user:a/b"} <= found_
+    assert any(re.fullmatch("user:a/.-.*", one) for one in found_)
+    assert "user:a/b" in {show(one) for one in principals.of(group, [Part(rule, rule.resources[0])])}
+    assert show(next(principals.of(compiled.rules[1].principals[0], [Part(rule, rule.resources[0])]))) == (
+        "user:a/z-zq0"
+    )
+
+
+def test_it_says_where_there_are_too_many_to_combine() -> None:
+    globs = [f"user:*{a}*{b}*" for a in "abcdef" for b in "ghijkl"]
+    text = f"rules: [{{id: r, allow: [pull], principals: {[*globs, 'user:*']}, resources: ['repository:x']}}]"
+    compiled = policy(text)
+    principals = Principals(compiled.rules, ())
+    assert sum(1 for _ in principals.of(compiled.rules[0].principals[-1], [part(ONE)])) > 0
+    assert not principals.is_complete
 
 
 def test_the_words_that_stand_for_others_may_fill_slots() -> None:

@@ -9,8 +9,9 @@ from tests.policy.test_principals import show
 from token_service.policy.contexts import ADDRESS, IPV6_ADDRESS, SERVICE
 from token_service.policy.decide import decide
 from token_service.policy.index import CompiledPolicy
+from token_service.policy.pattern import Literal
 from token_service.policy.reach import meant
-from token_service.policy.rule import Effect
+from token_service.policy.rule import Effect, Term, Who
 from token_service.policy.witness import Comparison
 from token_service.scope import Scope
 
@@ -112,6 +113,27 @@ CASES: list[tuple[list[str], list[str], str, list[str]]] = [
      ["user:u on prod/0 r1"]),
     ([], [f"{{id: a, allow: [push], principals: ['user:u'], {X}, when: {{service: [r1]}}}}",
           f"{{id: d, deny: [push], principals: [anyone], {X}, when: {{service: [r1]}}}}"], "a", []),
+    # only what speaks of the same type, action and names is in the way
+    ([f"{{id: b, allow: ['*'], principals: [anyone], {X}}}"],
+     [f"{{id: a, allow: [push, scan], principals: ['user:u'], {X}}}",
+      "{id: d, deny: ['*'], principals: [anyone], resources: ['other:x', 'repository:y']}",
+      f"{{id: e, deny: [pull], principals: [anyone], {X}}}"], "a", []),
+    (["{id: b, allow: ['*'], principals: [anyone], resources: ['other:x']}"],
+     [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}",
+      "{id: d, deny: ['*'], principals: [anyone], resources: ['other:x', 'repository:y']}",
+      f"{{id: e, deny: [pull], principals: [anyone], {X}}}"], "a", ["user:u on x"]),
+    ([], ["{id: a, allow: [push], principals: ['user:u'], resources: ['repository:x/y/z']}",
+          "{id: d, deny: [push], principals: [anyone], except: ['group:g'], resources: ['repository:x/*/z']}",
+          "{id: e, deny: [push], principals: [anyone], except: ['group:h'], resources: ['repository:x/*/**']}"],
+     "a", ["user:u g h on x/y/z"]),
+    ([], ["{id: a, allow: [push], principals: ['user:u'], resources: ['repository:u/**']}",
+          "{id: d, deny: [push], principals: ['user:*'], resources: ['repository:{principal}/**']}"], "a", []),
+    ([], ["{id: a, allow: [push], principals: ['user:*'], resources: ['repository:u/**']}",
+          "{id: d, deny: [push], principals: ['user:*'], resources: ['repository:{principal}/**']}"], "a",
+     ["user:zq0 on u/0"]),
+    ([], ["{id: a, allow: [push], principals: ['user:u'], resources: ['repository:u/**']}",
+          "{id: d, deny: [push], principals: ['user:*'], except: ['group:g'],"
+          " resources: ['repository:{principal}/**']}"], "a", ["user:u g on u/0"]),
     # what audits does not count
     ([f"{{id: b, allow: [push], principals: [anyone], {X}, mode: audit}}"],
      [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}",
@@ -133,6 +155,30 @@ def test_static_groups_count_as_they_are_in_each_policy() -> None:
     assert is_complete
     assert answer is not None
     assert show(answer[0]) == "user:bob"
+
+
+def test_a_denial_counts_for_those_who_were_in_its_group() -> None:
+    deny = f"{{id: d, deny: [push], principals: ['group:ops'], {X}}}"
+    allow = f"{{id: a, allow: [push], principals: ['user:*'], {X}}}"
+    before, after = rules(deny, allow, groups="{ops: [alice]}"), rules(deny, allow, groups="{ops: [bob]}")
+    rule, term = before.rules[0], Term(Who.USER, (Literal("alice"),))
+    answer, _ = Comparison(before, after, CONTEXT.now).find(rule, term, rule.resources[0], "push")
+    assert answer is not None
+    assert show(answer[0]) == "user:alice"
+    other = Term(Who.USER, (Literal("bob"),))
+    assert Comparison(before, after, CONTEXT.now).find(rule, other, rule.resources[0], "push")[0] != answer
+
+
+def test_too_many_circumstances_are_said_to_be_too_many() -> None:
+    rest = [f"{{id: r{n}, allow: [push], principals: ['user:b'], {X}, when: {{service: [s{n}], "
+            f"source_ip: ['10.{n}.0.0/16'], after: '20{n}-01-01T00:00:00Z'}}}}" for n in range(10, 50)]  # fmt: skip
+    before = rules("{id: b, allow: [push], principals: ['user:u'], resources: ['repository:x', 'other:y']}", *rest)
+    after = rules("{id: a, allow: [push], principals: ['user:u', 'group:g'], resources: ['repository:x', 'other:y']}",
+                  *rest, groups="{g: [u]}")  # fmt: skip
+    rule = after.rules[0]
+    comparison = Comparison(before, after, CONTEXT.now)
+    assert comparison.find(rule, rule.principals[0], rule.resources[0], "push") == (None, False)
+    assert comparison.find(rule, rule.principals[0], rule.resources[1], "push") == (None, True)
 
 
 def test_who_is_not_meant_by_the_term_is_not_found_by_it() -> None:
