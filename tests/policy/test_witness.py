@@ -132,8 +132,8 @@ CASES: list[tuple[list[str], list[str], str, list[str]]] = [
           "{id: d, deny: [push], principals: ['user:*'], resources: ['repository:{principal}/**']}"], "a",
      ["user:zq0 on u/0"]),
     ([], ["{id: a, allow: [push], principals: ['user:u'], resources: ['repository:u/**']}",
-          "{id: d, deny: [push], principals: ['user:*'], except: ['group:g'],"
-          " resources: ['repository:{principal}/**']}"], "a", ["user:u g on u/0"]),
+          ("{id: d, deny: [push], principals: ['user:*'], except: ['group:g'],"
+           " resources: ['repository:{principal}/**']}")], "a", ["user:u g on u/0"]),
     # what audits does not count
     ([f"{{id: b, allow: [push], principals: [anyone], {X}, mode: audit}}"],
      [f"{{id: a, allow: [push], principals: ['user:u'], {X}}}",
