@@ -174,10 +174,13 @@ def test_to_plain_refuses_to_guess(text: str) -> None:
 
 
 def test_typed_access_names_what_it_found() -> None:
-    root = load("t: x\nl: [1]\nm: {a: 1}\nw: 7\nq: '7'\nbig: 1234567890123456789\n", "f")
+    root = load(
+        "t: x\nl: [1]\nm: {a: 1}\nw: 7\nq: '7'\nbig: 1234567890123456789\np: true\nr: false\nz: 'true'\n", "f"
+    )
     assert isinstance(root, Mapping)
-    t, listed, m, n, q, big = (entry.value for entry in root.entries.values())
+    t, listed, m, n, q, big, true, false, quoted = (entry.value for entry in root.entries.values())
     assert strict_yaml.integer(n) == 7
+    assert (strict_yaml.boolean(true), strict_yaml.boolean(false)) == (True, False)
     assert len(strict_yaml.items(listed)) == 1
     assert set(strict_yaml.mapping(m)) == {"a"}
     wrong: list[tuple[Any, Node, str]] = [
@@ -185,7 +188,8 @@ def test_typed_access_names_what_it_found() -> None:
         (strict_yaml.items, t, "a text"),
         (strict_yaml.mapping, listed, "a list"), (strict_yaml.integer, q, "not a whole number"),
         (strict_yaml.integer, t, "not a whole number"), (strict_yaml.integer, m, "not a whole number"),
-        (strict_yaml.integer, big, "not a whole number"),
+        (strict_yaml.integer, big, "not a whole number"), (strict_yaml.boolean, t, "a switch"),
+        (strict_yaml.boolean, listed, "a switch"), (strict_yaml.boolean, quoted, "a switch"),
     ]  # fmt: skip
     for read, node, said in wrong:
         with pytest.raises(LoadError) as caught:

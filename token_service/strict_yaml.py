@@ -258,6 +258,12 @@ def integer(node: Node, what: str = "the value") -> int:
     return int(node.text)
 
 
+def boolean(node: Node, what: str = "the value") -> bool:
+    if not isinstance(node, Text) or not node.plain or node.text not in ("true", "false"):
+        raise LoadError(node.place, f"{what} is a switch", "write true or false, without quotes")
+    return node.text == "true"
+
+
 def items(node: Node, what: str = "the value") -> tuple[Node, ...]:
     if not isinstance(node, List):
         raise LoadError(node.place, f"{what} is {_KINDS[type(node).__name__]}", "write a list: [a, b]")

@@ -75,6 +75,18 @@ def test_everything_that_a_file_may_say() -> None:
 CASE = "principal: anonymous, request: [], expect: []"
 
 
+def test_a_case_says_whether_the_registry_filters_its_catalogue() -> None:
+    text = "version: 1\ndefaults: {filters_catalogue: true}\ncases:\n- {%s}\n- {%s, filters_catalogue: false}"
+    cases = parse_expectations(text % (CASE, CASE), "p")
+    assert [case.context.filters_catalogue for case in cases] == [True, False]
+    rule = "{id: a, allow: ['*'], principals: [anyone], resources: ['registry:catalog'], filter: pull}"
+    asked = CASE.replace("request: [], expect: []", "request: ['registry:catalog:*'], expect: ['registry:catalog:*']")
+    results = run(policy(f"rules: [{rule}]"), parse_expectations(text % (asked, asked), "p"))
+    assert [result.problems for result in results] == [(), ("- registry:catalog:*",)]
+    with pytest.raises(LoadError, match="filters_catalogue is a switch"):
+        parse_expectations(f"version: 1\ncases:\n- {{{CASE}, filters_catalogue: 1}}", "p")
+
+
 def test_the_defaults_are_fixed() -> None:
     (case,) = parse_expectations("version: 1\ncases: [{principal: anonymous, request: [], expect: []}]", "p")
     assert case.context == Context("registry.example.com", 1_767_225_600, None)
@@ -175,8 +187,8 @@ BAD = [
         f"version: 1\ncases:\n- {{{CASE}, actual: []}}",
         3,
         (
-            "a case has no key `actual` (known: expect, groups, labels, lifetime, name, now, principal, request, "
-            "rules, service, source_ip)"
+            "a case has no key `actual` (known: expect, filters_catalogue, groups, labels, lifetime, name, now, "
+            "principal, request, rules, service, source_ip)"
         ),
     ),
     (f"version: 1\ncases:\n- {{{CASE}, now: tomorrow}}", 3, f"now `tomorrow` {NO_TIME}"),
@@ -215,7 +227,11 @@ BAD = [
         3,
         "a principal has no key `group` (did you mean `groups`?)",
     ),
-    ("version: 1\ndefaults: {principal: a}", 2, "defaults has no key `principal` (known: now, service, source_ip)"),
+    (
+        "version: 1\ndefaults: {principal: a}",
+        2,
+        "defaults has no key `principal` (known: filters_catalogue, now, service, source_ip)",
+    ),
 ]
 
 

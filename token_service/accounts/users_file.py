@@ -54,7 +54,7 @@ def _parse_user(name: str, entry: strict_yaml.Entry) -> Account:
         _parse_kind(fields.get("kind")),
         frozenset(_texts(fields["groups"].value, "a group") if "groups" in fields else ()),
         {label: _texts(value.value, f"label `{label}`") for label, value in labels.items()},
-        _parse_switch(fields.get("disabled")),
+        "disabled" in fields and strict_yaml.boolean(fields["disabled"].value, "`disabled`"),
     )
 
 
@@ -70,15 +70,6 @@ def _parse_kind(entry: strict_yaml.Entry | None) -> Kind:
     if kind is None:
         raise LoadError(entry.place, "`kind` is not one that a file can hold", f"use {' or '.join(_KINDS)}")
     return kind
-
-
-def _parse_switch(entry: strict_yaml.Entry | None) -> bool:
-    if entry is None:
-        return False
-    value = strict_yaml.to_plain(entry.value)
-    if not isinstance(value, bool):
-        raise LoadError(entry.place, "`disabled` is a switch", "write true or false")
-    return value
 
 
 def _texts(node: strict_yaml.Node, what: str) -> tuple[str, ...]:

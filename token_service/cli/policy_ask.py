@@ -35,6 +35,7 @@ FromConfig = Annotated[
     Path | None, typer.Option("--config", help="Take groups and labels of `user:NAME` from these authenticators.")
 ]
 Service = Annotated[str, typer.Option(help="The service that is asked for.")]
+Filters = Annotated[bool, typer.Option("--filters-catalogue", help="The registry filters its catalogue.")]
 Address = Annotated[str | None, typer.Option("--ip", help="The client's address.")]
 
 _MAX_FILE_BYTES = 1024 * 1024
@@ -52,11 +53,12 @@ def explain_request(
     config_file: FromConfig = None,
     service: Service = expectations.DEFAULT_SERVICE,
     source_ip: Address = None,
+    filters_catalogue: Filters = False,
     as_json: AsJson = False,
 ) -> None:
     """Say why each action is allowed or denied. Exit status: 0 granted, 3 partly, 4 denied."""
     who = _principal(principal, groups or [], labels or [], claims, config_file)
-    context = Context(audience=service, now=system_clock(), source_ip=source_ip)
+    context = Context(service, system_clock(), source_ip, filters_catalogue)
     explanation = explain.explain(load_policy(folder), who, _scopes(scopes), context)
     _print(explain.to_plain(explanation) if as_json else explain.lines(explanation))
     raise typer.Exit(_OUTCOME_STATUS[explanation.outcome])
@@ -71,11 +73,12 @@ def list_reach(
     config_file: FromConfig = None,
     service: Service = expectations.DEFAULT_SERVICE,
     source_ip: Address = None,
+    filters_catalogue: Filters = False,
     as_json: AsJson = False,
 ) -> None:
     """List all that a principal may do, as patterns less others: exact, for every name there is."""
     who = _principal(principal, groups or [], labels or [], claims, config_file)
-    context = Context(audience=service, now=system_clock(), source_ip=source_ip)
+    context = Context(service, system_clock(), source_ip, filters_catalogue)
     reaches = can.can(load_policy(folder), who, context)
     _print(can.to_plain(reaches) if as_json else can.lines(reaches))
 

@@ -21,6 +21,7 @@ from token_service.scope import Scope, parse_scope
 from token_service.strict_yaml import (
     Entry,
     Node,
+    boolean,
     integer,
     items,
     load,
@@ -32,7 +33,7 @@ from token_service.strict_yaml import (
 )
 
 FILE_KEYS = ("version", "defaults", "principals", "cases")
-CONTEXT_KEYS = ("service", "source_ip", "now")
+CONTEXT_KEYS = ("service", "source_ip", "now", "filters_catalogue")
 PRINCIPAL_KEYS = ("groups", "labels")
 CASE_KEYS = ("name", "principal", "request", "expect", "rules", "lifetime", *PRINCIPAL_KEYS, *CONTEXT_KEYS)
 REQUIRED_KEYS = ("principal", "request", "expect")
@@ -224,4 +225,7 @@ def _context(entries: dict[str, Entry], defaults: Context) -> Context:
         audience=string(entries["service"].value, "service") if "service" in entries else defaults.audience,
         now=parse_time(entries["now"]) if "now" in entries else defaults.now,
         source_ip=string(entries["source_ip"].value, "source_ip") if "source_ip" in entries else defaults.source_ip,
+        filters_catalogue=boolean(entries["filters_catalogue"].value, "filters_catalogue")
+        if "filters_catalogue" in entries
+        else defaults.filters_catalogue,
     )

@@ -79,7 +79,12 @@ _WHEN_PROPERTIES: dict[str, Schema] = {
     "after": {**_TIME, "description": "from this time on"},
     "before": {**_TIME, "description": "until this time, which is not included"},
 }
-_CONTEXT_PROPERTIES: dict[str, Schema] = {"service": _TEXT, "source_ip": _TEXT, "now": _TIME}
+_CONTEXT_PROPERTIES: dict[str, Schema] = {
+    "service": _TEXT,
+    "source_ip": _TEXT,
+    "now": _TIME,
+    "filters_catalogue": {"type": "boolean", "description": "whether the registry reads a catalogue's filter"},
+}
 _IDENTITY_PROPERTIES: dict[str, Schema] = {"groups": _TEXTS, "labels": {**_LABELS, "minProperties": 0}}
 _CASE_PROPERTIES: dict[str, Schema] = {
     "name": {**_TEXT, "description": "what the case is about"},
