@@ -11,17 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from token_service.policy.pattern import Fill, Literal, Path, no_slots, paths, show
-from token_service.policy.rule import Group, Rule, Term, Who
+from token_service.policy.rule import KINDS, Group, Rule, Term, Who
 from token_service.policy.trie import Trie
 from token_service.principal import Kind, Principal
 
 LABEL_PREFIX = "label."
 
-_KIND_TO_WHO = {
-    Kind.USER: Who.USER,
-    Kind.SERVICE_ACCOUNT: Who.SERVICE_ACCOUNT,
-    Kind.WORKLOAD: Who.WORKLOAD,
-}
+_WHO = {kind: who for who, kind in KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +140,7 @@ class _Terms:
             ids = set(self._anonymous)
         else:
             ids = set(self._authenticated)
-            ids.update(self._named(_KIND_TO_WHO[principal.kind], principal.name))
+            ids.update(self._named(_WHO[principal.kind], principal.name))
             ids.update(self._by_member.get((principal.kind, principal.name), ()))
         if principal.groups:
             exact = self._exact[Who.GROUP]

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from token_service.policy.condition import Context, hold, unmet
 from token_service.policy.index import CompiledPolicy, Slots
 from token_service.policy.pattern import Pattern, ResourcePattern, fill, matches, no_slots, slots
-from token_service.policy.rule import NAMELESS, Effect, Rule, Term, Who
-from token_service.principal import Kind, Principal
-
-_KINDS = {Who.USER: Kind.USER, Who.SERVICE_ACCOUNT: Kind.SERVICE_ACCOUNT, Who.WORKLOAD: Kind.WORKLOAD}
+from token_service.policy.rule import KINDS, NAMELESS, Effect, Rule, Term, Who
+from token_service.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def is_meant(term: Term, request: Request) -> bool:
         return term.who is Who.ANYONE or principal.is_anonymous == (term.who is Who.ANONYMOUS)
     if term.who is Who.GROUP:
         return any(matches(term.pattern, group.split("/"), no_slots) for group in request.groups)
-    return principal.kind is _KINDS[term.who] and matches(term.pattern, principal.name.split("/"), no_slots)
+    return principal.kind is KINDS[term.who] and matches(term.pattern, principal.name.split("/"), no_slots)
 
 
 def is_named(resource: ResourcePattern, request: Request, kind: str, name: str) -> bool:

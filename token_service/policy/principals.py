@@ -36,7 +36,7 @@ from token_service.policy.pattern import (
     slots,
 )
 from token_service.policy.reach import may_meet, split
-from token_service.policy.rule import Group, Rule, Term, Who
+from token_service.policy.rule import KINDS, Group, Rule, Term, Who
 from token_service.policy.samples import samples
 from token_service.principal import ANONYMOUS, Kind, Principal
 from token_service.scope import is_path
@@ -44,8 +44,6 @@ from token_service.scope import is_path
 # Words that policies hardly mention, so that they stand for all that they do not mention.
 WORD = "zq0"
 VALUE = "zq1"
-
-_KINDS = {Who.USER: Kind.USER, Who.SERVICE_ACCOUNT: Kind.SERVICE_ACCOUNT, Who.WORKLOAD: Kind.WORKLOAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +119,15 @@ class Principals:
             yield ANONYMOUS
         elif term.who is Who.GROUP:
             yield Principal(WORD, Kind.USER, frozenset({_plain(term.pattern)}))
-            for who, kind in _KINDS.items():
+            for who, kind in KINDS.items():
                 for name in self._names(who):
                     if any(_holds(term.pattern, group) for group in self._static(kind, name)):
                         yield Principal(name, kind)
                     yield from (Principal(name, kind, frozenset({group})) for group in self._groups(term))
         else:
-            yield Principal(_plain(term.pattern), _KINDS[term.who])
+            yield Principal(_plain(term.pattern), KINDS[term.who])
             names = (name for name in self._names(term.who) if _holds(term.pattern, name))
-            yield from (Principal(name, _KINDS[term.who]) for name in names)
+            yield from (Principal(name, KINDS[term.who]) for name in names)
 
     def _labelled(self, principal: Principal, part: Part) -> Iterator[Principal]:
         """With the labels that a part of a rule needs, whichever way it asks for them; the plainest first."""
@@ -162,7 +160,7 @@ class Principals:
         if term.who is Who.GROUP:
             groups = {*principal.groups, *self._static(principal.kind, principal.name)}
             return any(_holds(term.pattern, group) for group in groups)
-        return _KINDS[term.who] is principal.kind and _holds(term.pattern, principal.name)
+        return KINDS[term.who] is principal.kind and _holds(term.pattern, principal.name)
 
     def _static(self, kind: Kind, name: str) -> set[str]:
         return {group.name for group in self.groups if (kind, name) in group.members}
@@ -205,7 +203,7 @@ class Principals:
             if part.who is who
         ]
         members = [
-            _exactly(name) for group in self.groups for kind, name in sorted(group.members) if kind is _KINDS.get(who)
+            _exactly(name) for group in self.groups for kind, name in sorted(group.members) if kind is KINDS.get(who)
         ]
         return list(dict.fromkeys((*(term.pattern for term in terms), *members)))
 

@@ -45,6 +45,8 @@ class Who(StrEnum):
 
 
 NAMELESS = frozenset({Who.ANYONE, Who.ANONYMOUS, Who.AUTHENTICATED})
+KINDS = {Who.USER: Kind.USER, Who.SERVICE_ACCOUNT: Kind.SERVICE_ACCOUNT, Who.WORKLOAD: Kind.WORKLOAD}
+"""The kind of principal that a term is about by name."""
 
 
 @dataclass(frozen=True, slots=True)
