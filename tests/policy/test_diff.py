@@ -112,6 +112,18 @@ def test_several_groups_and_an_address_that_is_not_known() -> None:
     assert " on repository:a from an unknown address (rule d" in str(unknown)
 
 
+def test_what_no_rule_names_and_a_filtered_catalogue_are_said_in_words() -> None:
+    new = policy(
+        "rules: [{id: r, allow: ['*'], principals: ['user:u'], resources: ['registry:catalog'], filter: pull}]"
+    )
+    changes = diff(compile_policy(()), new, 0).changes
+    assert [str(change).split(" on ")[0] for change in changes] == [
+        "gained: *", "gained: delete", "gained: pull", "gained: push", "gained: any other action",
+    ]  # fmt: skip
+    assert str(changes[0]).endswith("as user:u on registry:catalog where it is filtered (rule r, p.yaml:2)")
+    assert changes[-1].to_plain()["action"] == UNNAMED_ACTION
+
+
 def test_labels_are_lists_in_json() -> None:
     new = policy("rules: [{id: r, allow: [scan], principals: ['user:u'], resources: ['repository:{label.t}']}]")
     (change,) = diff(compile_policy(()), new, CONTEXT.now).changes

@@ -4,6 +4,6 @@ The language is described in `docs/reference/policy-language.md`. The way throug
 `index` compiles them, `decide` answers. Everything that can fail fails in `parse`.
 
 Around it stand questions about policies. `explain` and `coverage` look at rules one by one (`match`). `can`,
-`who_can`, `lint` and `diff` speak about all names and principals there are: by automata (`automaton`, `reach`), and by
-looking for somebody whom a rule concerns (`witness`).
+`who_can`, `lint` and `diff` speak about all names and principals there are: by automata (`automaton`, `reach`), and
+by looking for somebody whom a rule concerns (`witness`).
 """

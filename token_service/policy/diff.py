@@ -20,7 +20,7 @@ from token_service.policy.match import describe
 from token_service.policy.pattern import Literal, ResourcePattern, matches, no_slots
 from token_service.policy.reach import meant
 from token_service.policy.rule import Effect, Group, Mode, Rule, Term, Who
-from token_service.policy.witness import Comparison
+from token_service.policy.witness import UNNAMED_ACTION, Comparison
 from token_service.principal import Principal
 from token_service.scope import Scope
 
@@ -44,7 +44,8 @@ class Change:
     def __str__(self) -> str:
         word = "gained" if self.gained else "lost"
         example = f"{_show(self.principal)} on {self.resource.type}:{self.name}{_unusual(self.context)}"
-        what = f"{self.action} on {self.resource} for {self.who}"
+        action = "any other action" if self.action == UNNAMED_ACTION else self.action
+        what = f"{action} on {self.resource} for {self.who}"
         return f"{word}: {what}, as {example} (rule {self.rule.id}, {self.rule.place})"
 
     def to_plain(self) -> dict[str, object]:
@@ -78,7 +79,8 @@ def _unusual(context: Context) -> str:
     """What of a context matters, which is what rules mention."""
     service = f" of {context.audience}" if context.audience != SERVICE else ""
     address = f" from {context.source_ip or 'an unknown address'}" if context.source_ip != ADDRESS else ""
-    return f"{service}{address}"
+    catalogue = " where it is filtered" if context.filters_catalogue else ""
+    return f"{service}{address}{catalogue}"
 
 
 @dataclass(frozen=True, slots=True)
