@@ -227,6 +227,38 @@ def test_a_rule_that_nobody_needs_is_without_effect() -> None:
     ]  # fmt: skip
 
 
+EFFECT = """groups: {g: [u]}
+rules:
+- {id: freeze, deny: [push], principals: ["group:g"], resources: ["repository:a/**"]}
+- {id: members, allow: [pull], principals: ["group:g"], resources: ["repository:a/**"]}
+- {id: one, allow: [pull, push], principals: ["user:u"], resources: ["repository:a/**"]%s}
+"""
+
+
+def test_members_of_static_groups_need_nothing_that_their_group_has() -> None:
+    assert found(EFFECT % "") == [("without-effect", "one")]
+    assert [str(finding) for finding in lint(policy(EFFECT % ""), 0)] == [
+        "p.yaml:6: without-effect: rule `one`: nobody needs it: others allow or deny all that it allows "
+        "(remove it, or make it say more)"
+    ]
+    assert found((EFFECT % "").replace("[u]", "[v]")) == []
+
+
+@pytest.mark.parametrize("limit", [", lifetime: 900", ", tags: {push: ['v*']}"])
+def test_a_rule_that_sets_limits_is_not_without_effect(limit: str) -> None:
+    assert found(EFFECT % limit) == []
+
+
+def test_what_is_on_another_type_is_not_needed_here() -> None:
+    text = """rules:
+- {id: freeze, deny: [push], principals: [anyone], resources: ["plugin:a/**"]}
+- {id: others, allow: [pull], principals: [anyone], resources: ["plugin:a/**"]}
+- {id: one, allow: [pull, push], principals: ["user:u"], resources: ["repository:a/**"]}
+"""
+    assert found(text) == []
+    assert found(text.replace("plugin", "repository")) == [("without-effect", "one")]
+
+
 def test_of_rules_that_make_each_other_needless_the_first_stays() -> None:
     """Each of the last two is needless beside the other and `free`, not beside `free` alone."""
     assert found("""rules:

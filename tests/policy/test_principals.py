@@ -94,6 +94,12 @@ def test_another_part_brings_what_it_needs() -> None:
     assert {one.split(" ")[0] for one in found("user:a*", part(ONE), part(THREE))} == {"user:ab"}
 
 
+def test_members_of_a_static_group_are_in_it_already() -> None:
+    every = found("user:*", part(OWN), part(ONE))
+    assert {"user:rita env=prod", "user:rita static env=prod", "user:abc env=test", "user:b g/zq0 env=prod"} <= every
+    assert "user:b env=prod" not in every
+
+
 def test_a_term_that_is_not_the_rules_own_needs_the_rules_own_as_well() -> None:
     joined = {show(one) for one in people().of(term("workload:w"), [part(ONE)])}
     assert joined == {
