@@ -238,8 +238,10 @@ rules:
 def test_members_of_static_groups_need_nothing_that_their_group_has() -> None:
     assert found(EFFECT % "") == [("without-effect", "one")]
     assert [str(finding) for finding in lint(policy(EFFECT % ""), 0)] == [
-        "p.yaml:6: without-effect: rule `one`: nobody needs it: others allow or deny all that it allows "
-        "(remove it, or make it say more)"
+        (
+            "p.yaml:6: without-effect: rule `one`: nobody needs it: others allow or deny all that it allows "
+            "(remove it, or make it say more)"
+        )
     ]
     assert found((EFFECT % "").replace("[u]", "[v]")) == []
 
