@@ -149,6 +149,20 @@ def test_without_authenticators_only_nobody_gets_in(tmp_path: Path) -> None:
     assert house.get("", [basic("alice", ALICE)]).status == 401
 
 
+def test_no_token_outlives_the_account(tmp_path: Path) -> None:
+    (tmp_path / "users.yaml").write_text(
+        f"users:\n  alice:\n    password_hash: {bcrypt_of(ALICE)}\n    expires: '2027-01-15T08:02:01Z'\n"
+    )
+    house = House(tmp_path)
+    for moment, expires_in in ((NOW, 120), (NOW + 60, 60)):
+        house.now = moment
+        answer = house.get(f"service={REGISTRY}", [basic("alice", ALICE)])
+        assert (answer.status, json.loads(answer.body)["expires_in"]) == (200, expires_in)
+    for moment in (NOW + 61, NOW + 121, NOW + 10_000):
+        house.now = moment
+        assert house.get(f"service={REGISTRY}", [basic("alice", ALICE)]).status == 401
+
+
 BROKEN: list[tuple[str, Callable[[Path], object], str]] = [
     ("no users file", lambda folder: (folder / "users.yaml").unlink(), "users.yaml: cannot be read"),
     ("a bad users file", lambda folder: (folder / "users.yaml").write_text("x"), "users.yaml:1"),

@@ -37,6 +37,7 @@ ABOUT_THE_WHOLE = {
 """Tests (or folders of them) that mirror no module, and what they are about."""
 
 TESTED_ELSEWHERE = {
+    "authn/proof": "a value; by those that make one",
     "__main__": "runs cli/main",
     "cli/client": "by tests/cli/test_demo.py, whose client it is",
     "cli/main": "by every test of a command",

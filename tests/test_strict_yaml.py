@@ -199,6 +199,33 @@ def test_typed_access_names_what_it_found() -> None:
         assert caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2027-01-15T08:00:00Z", 1_800_000_000),
+        ("2027-01-15t09:30:00+01:30", 1_800_000_000),
+        ("1970-01-01T00:00:00Z", 0),
+    ],
+)
+def test_a_time_is_a_moment_wherever_it_is_read(text: str, seconds: int) -> None:
+    assert strict_yaml.timestamp(load(f'"{text}"', "f")) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("2027-01-15T08:00:00", "the thing `2027-01-15T08:00:00` is not a time"),
+        ("2027-01-15T08:00:00.5Z", "the thing `2027-01-15T08:00:00.5Z` is not a time"),
+        ("2027-13-15T08:00:00Z", "the thing `2027-13-15T08:00:00Z` does not exist in the calendar"),
+        ("2027-01-15T25:00:00Z", "the thing `2027-01-15T25:00:00Z` does not exist in the calendar"),
+    ],
+)
+def test_what_is_no_moment_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(LoadError) as caught:
+        strict_yaml.timestamp(load(f'"{text}"', "f"), "the thing")
+    assert (caught.value.place, caught.value.problem) == ("f:1", problem)
+
+
 def test_an_unknown_key_is_refused_with_the_nearest_known_one() -> None:
     root = load("a: 1\nprincipal: x\n", "f")
     assert isinstance(root, Mapping)

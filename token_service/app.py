@@ -74,7 +74,8 @@ def build_token_service(settings: config.Settings, *, clock: Clock = system_cloc
         options=_token_options(settings, audiences),
         grants=[
             PasswordGrant(
-                AuthenticatorChain([PasswordAuthenticator(accounts, passwords)]), allow_anonymous=settings.anonymous
+                AuthenticatorChain([PasswordAuthenticator(accounts, passwords, clock)]),
+                allow_anonymous=settings.anonymous,
             )
         ],
         policy=lambda: policies.current,

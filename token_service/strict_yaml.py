@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import yaml
@@ -29,6 +30,7 @@ MAX_DEPTH = 32
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVERS = yaml.SafeLoader.yaml_implicit_resolvers
 
+TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _OCTAL_1_2 = re.compile(r"0o[0-7]+", re.ASCII)
@@ -262,6 +264,18 @@ def boolean(node: Node, what: str = "the value") -> bool:
     if not isinstance(node, Text) or not node.plain or node.text not in ("true", "false"):
         raise LoadError(node.place, f"{what} is a switch", "write true or false, without quotes")
     return node.text == "true"
+
+
+def timestamp(node: Node, what: str = "the value") -> int:
+    """Seconds since 1970. RFC 3339 with a zone, so that it is the same moment everywhere."""
+    text = string(node, what)
+    if not TIME.fullmatch(text):
+        fix = 'write RFC 3339 with a zone and whole seconds: "2027-01-02T00:00:00Z"'
+        raise LoadError(node.place, f"{what} {shown(text)} is not a time", fix)
+    try:
+        return int(datetime.fromisoformat(text.upper()).timestamp())
+    except ValueError:
+        raise LoadError(node.place, f"{what} {shown(text)} does not exist in the calendar", "correct it") from None
 
 
 def items(node: Node, what: str = "the value") -> tuple[Node, ...]:

@@ -25,6 +25,7 @@ users:
     kind: service-account
     password_hash: '{OTHER}'
     disabled: true
+    expires: "2027-01-15T09:00:00+01:00"
 """
     assert parse_users(content.encode(), "f") == {
         "alice": Account(
@@ -33,7 +34,7 @@ users:
             groups=frozenset({"developers", "on call"}),
             labels={"team": ("core", "web"), "site": ("berlin",)},
         ),
-        "ci": Account("ci", OTHER, Kind.SERVICE_ACCOUNT, disabled=True),
+        "ci": Account("ci", OTHER, Kind.SERVICE_ACCOUNT, disabled=True, expires_at=1_800_000_000),
     }
 
 
@@ -70,6 +71,10 @@ BAD: list[tuple[str, str, int, str, str]] = [
     ("an unknown kind", f"users:\n  alice:\n{GOOD}    kind: workload\n", 4, "not one that a file can hold",
      "user or service-account"),
     ("the anonymous kind", f"users:\n  alice:\n{GOOD}    kind: anonymous\n", 4, "not one that a file", "user or"),
+    ("an end without a time", f"users:\n  alice:\n{GOOD}    expires: '2027-01-15'\n", 4,
+     "`expires` `2027-01-15` is not", "RFC 3339"),
+    ("an end that is no day", f"users:\n  alice:\n{GOOD}    expires: '2027-02-30T00:00:00Z'\n", 4,
+     "calendar", "correct"),
     ("a switch in words", f"users:\n  alice:\n{GOOD}    disabled: soon\n", 4, "is a switch", "true or false"),
     ("a switch that tools disagree about", f"users:\n  alice:\n{GOOD}    disabled: yes\n", 4, "is a switch",
      "true or false"),

@@ -4,8 +4,9 @@ import pytest
 
 from token_service.authn.chain import AuthenticatorChain
 from token_service.authn.credentials import Credentials
+from token_service.authn.proof import NOBODY, Proof
 from token_service.errors import OAuthError, bad_credentials, unavailable
-from token_service.principal import ANONYMOUS, Principal
+from token_service.principal import Principal
 
 ALICE = Credentials("alice", "secret")
 
@@ -13,11 +14,11 @@ ALICE = Credentials("alice", "secret")
 class Fake:
     """Knows one name or none, and writes down what it was asked."""
 
-    def __init__(self, answer: Principal | OAuthError | None = None) -> None:
+    def __init__(self, answer: Proof | OAuthError | None = None) -> None:
         self._answer = answer
         self.calls: list[str] = []
 
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
+    async def authenticate(self, credentials: Credentials) -> Proof | None:
         self.calls.append(f"authenticate {credentials.name}")
         if isinstance(self._answer, OAuthError):
             raise self._answer
@@ -28,21 +29,21 @@ class Fake:
 
 
 async def test_no_credentials_are_anonymous_and_ask_nobody() -> None:
-    fake = Fake(Principal("alice"))
-    assert await AuthenticatorChain([fake]).authenticate(None) is ANONYMOUS
+    fake = Fake(Proof(Principal("alice")))
+    assert await AuthenticatorChain([fake]).authenticate(None) is NOBODY
     assert fake.calls == []
 
 
 async def test_the_first_that_answers_wins_and_those_after_it_are_not_asked() -> None:
-    first, second, third = Fake(), Fake(Principal("alice")), Fake(Principal("mallory"))
-    assert await AuthenticatorChain([first, second, third]).authenticate(ALICE) == Principal("alice")
+    first, second, third = Fake(), Fake(Proof(Principal("alice"))), Fake(Proof(Principal("mallory")))
+    assert await AuthenticatorChain([first, second, third]).authenticate(ALICE) == Proof(Principal("alice"))
     assert (first.calls, second.calls, third.calls) == (["authenticate alice"], ["authenticate alice"], [])
 
 
 @pytest.mark.parametrize("error", [bad_credentials(), unavailable("the directory does not answer")])
 async def test_an_authenticator_that_refuses_or_fails_ends_the_search(error: OAuthError) -> None:
     """A failing back end must not let the next one decide, and a refusal is final."""
-    after = Fake(Principal("alice"))
+    after = Fake(Proof(Principal("alice")))
     with pytest.raises(OAuthError) as caught:
         await AuthenticatorChain([Fake(error), after]).authenticate(ALICE)
     assert caught.value is error

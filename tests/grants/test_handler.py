@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.token.rings import NOW, ring_of
 from token_service.access import ANY_ACTION, Access, from_claim
+from token_service.authn.proof import Proof
 from token_service.errors import OAuthError, bad_credentials, unavailable
-from token_service.grants.grant import Proof
 from token_service.grants.handler import TokenHandler, TokenOptions
 from token_service.grants.request import TokenRequest, TokenResponse
 from token_service.policy.decide import Context, decide
@@ -120,6 +120,23 @@ def claims(response: TokenResponse) -> dict[str, object]:
 
 def granted(response: TokenResponse) -> list[str]:
     return [str(entry) for entry in from_claim(claims(response)["access"])]
+
+
+@pytest.mark.parametrize(
+    ("left", "lifetime"), [(None, 300), (10_000, 300), (301, 300), (300, 299), (90, 89), (61, 60)]
+)
+async def test_no_token_outlives_the_credential(left: int | None, lifetime: int) -> None:
+    proof = Proof(ALICE, expires_at=None if left is None else NOW + left)
+    response = await Bench(proof).ask("repository:team/a:pull")
+    assert response.token.lifetime == lifetime
+    assert claims(response)["exp"] == NOW + lifetime
+
+
+@pytest.mark.parametrize("left", [60, 1, 0, -5])
+async def test_a_credential_that_ends_before_a_token_could_be_used_has_ended(left: int) -> None:
+    bench = Bench(Proof(ALICE, expires_at=NOW + left))
+    assert await bench.refusal("repository:team/a:pull") == bad_credentials()
+    assert [event["outcome"] for event in bench.events] == ["refused"]
 
 
 async def test_what_is_denied_is_left_out_and_the_rest_is_signed() -> None:

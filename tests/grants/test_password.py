@@ -4,18 +4,18 @@ import pytest
 
 from token_service.authn.chain import AuthenticatorChain
 from token_service.authn.credentials import Credentials
+from token_service.authn.proof import Proof
 from token_service.errors import OAuthError, bad_credentials
-from token_service.grants.grant import Proof
 from token_service.grants.password import PasswordGrant
 from token_service.grants.request import TokenRequest
 from token_service.principal import ANONYMOUS, Principal
 
 
 class OneUser:
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
+    async def authenticate(self, credentials: Credentials) -> Proof | None:
         if credentials != Credentials("alice", "secret"):
             raise bad_credentials()
-        return Principal("alice")
+        return Proof(Principal("alice"), expires_at=7)
 
     async def spend(self, credentials: Credentials) -> None:
         raise AssertionError("the name is known")
@@ -26,9 +26,9 @@ def grant(*, allow_anonymous: bool = True) -> PasswordGrant:
 
 
 @pytest.mark.parametrize("grant_type", ["", "password"])
-async def test_good_credentials_prove_a_principal_without_a_ceiling(grant_type: str) -> None:
+async def test_good_credentials_prove_what_the_authenticator_says(grant_type: str) -> None:
     request = TokenRequest(grant_type=grant_type, credentials=Credentials("alice", "secret"))
-    assert await grant().prove(request) == Proof(Principal("alice"))
+    assert await grant().prove(request) == Proof(Principal("alice"), expires_at=7)
 
 
 @pytest.mark.parametrize("grant_type", ["", "password"])

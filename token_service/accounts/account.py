@@ -10,7 +10,10 @@ MAX_NAME_LENGTH = 128
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One line of a password file. A disabled account fails exactly as a wrong password does."""
+    """One entry of a password file. A disabled or expired account fails exactly as a wrong password does.
+
+    `expires_at` are seconds since 1970, None where there is no end.
+    """
 
     name: str
     password_hash: str = field(repr=False)
@@ -18,6 +21,10 @@ class Account:
     groups: frozenset[str] = frozenset()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     disabled: bool = False
+    expires_at: int | None = None
+
+    def is_open(self, now: int) -> bool:
+        return not self.disabled and (self.expires_at is None or now < self.expires_at)
 
     def principal(self) -> Principal:
         return Principal(self.name, self.kind, self.groups, self.labels)

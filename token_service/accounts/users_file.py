@@ -9,6 +9,7 @@ users:
   ci:
     kind: service-account             # user (default) or service-account
     password_hash: "$2y$…"
+    expires: "2027-01-02T00:00:00Z"   # from then on it is disabled, and no token outlives it
     disabled: true
 ```
 """
@@ -19,7 +20,7 @@ from token_service.accounts.passwords import hash_problem
 from token_service.errors import LoadError
 from token_service.principal import Kind
 
-_KEYS = ("password_hash", "kind", "groups", "labels", "disabled")
+_KEYS = ("password_hash", "kind", "groups", "labels", "disabled", "expires")
 _KINDS = {Kind.USER.value: Kind.USER, Kind.SERVICE_ACCOUNT.value: Kind.SERVICE_ACCOUNT}
 
 
@@ -55,6 +56,7 @@ def _parse_user(name: str, entry: strict_yaml.Entry) -> Account:
         frozenset(_texts(fields["groups"].value, "a group") if "groups" in fields else ()),
         {label: _texts(value.value, f"label `{label}`") for label, value in labels.items()},
         "disabled" in fields and strict_yaml.boolean(fields["disabled"].value, "`disabled`"),
+        strict_yaml.timestamp(fields["expires"].value, "`expires`") if "expires" in fields else None,
     )
 
 

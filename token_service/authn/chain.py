@@ -1,6 +1,6 @@
 """The authenticators in their order: the first that knows the name decides.
 
-An authenticator answers None (*not mine*), a principal (*mine and good*) or raises (*mine and bad*, or *I cannot
+An authenticator answers None (*not mine*), a proof (*mine and good*) or raises (*mine and bad*, or *I cannot
 tell*). Where all say None the name is unknown, and that must cost and look exactly like a wrong password.
 """
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from token_service.authn.credentials import Credentials
+from token_service.authn.proof import NOBODY, Proof
 from token_service.errors import bad_credentials
-from token_service.principal import ANONYMOUS, Principal
 
 
 class Authenticator(Protocol):
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
+    async def authenticate(self, credentials: Credentials) -> Proof | None:
         """Raises OAuthError: `bad_credentials` for a name of its own, `unavailable` when its back end failed."""
 
     async def spend(self, credentials: Credentials) -> None:
@@ -21,19 +21,19 @@ class Authenticator(Protocol):
 
 
 class AuthenticatorChain:
-    """`authenticate` for the whole service. No credentials at all is the principal ANONYMOUS, not a failure."""
+    """`authenticate` for the whole service. No credentials at all proves ANONYMOUS and is no failure."""
 
     def __init__(self, authenticators: Sequence[Authenticator]) -> None:
         self._authenticators = tuple(authenticators)
 
-    async def authenticate(self, credentials: Credentials | None) -> Principal:
+    async def authenticate(self, credentials: Credentials | None) -> Proof:
         """Raises OAuthError, with one and the same message for an unknown name, a wrong password, a disabled user."""
         if credentials is None:
-            return ANONYMOUS
+            return NOBODY
         for authenticator in self._authenticators:
-            principal = await authenticator.authenticate(credentials)
-            if principal is not None:
-                return principal
+            proof = await authenticator.authenticate(credentials)
+            if proof is not None:
+                return proof
         for authenticator in self._authenticators[:1]:
             await authenticator.spend(credentials)
         raise bad_credentials()

@@ -7,29 +7,32 @@ from token_service.accounts.account import Account, Accounts
 from token_service.accounts.passwords import hash_password
 from token_service.authn.credentials import Credentials
 from token_service.authn.hashing import PasswordVerifier
+from token_service.authn.proof import Proof
 from token_service.errors import bad_credentials
-from token_service.principal import Principal
 
 
 class PasswordAuthenticator:
     """Each of `sources` is called for each login, so that a changed file takes effect at once; it must be cheap."""
 
-    def __init__(self, sources: Sequence[Callable[[], Accounts]], verifier: PasswordVerifier) -> None:
+    def __init__(
+        self, sources: Sequence[Callable[[], Accounts]], verifier: PasswordVerifier, clock: Callable[[], int]
+    ) -> None:
         self._sources = tuple(sources)
         self._verifier = verifier
+        self._clock = clock
         self._seen: tuple[Accounts, ...] = ()
         self._hashes: list[str] = []
         self._nobody = hash_password("nobody")
 
-    async def authenticate(self, credentials: Credentials) -> Principal | None:
+    async def authenticate(self, credentials: Credentials) -> Proof | None:
         account = self._find(credentials.name)
         if account is None:
             return None
-        # A disabled account's right password must be none: once cached as verified, it would be refused in no time.
-        secret = _never_fits(credentials) if account.disabled else credentials.secret
+        # A closed account's right password must be none: once cached as verified, it would be refused in no time.
+        secret = credentials.secret if account.is_open(self._clock()) else _never_fits(credentials)
         if not await self._verifier.verify(credentials.name, secret, account.password_hash):
             raise bad_credentials()
-        return account.principal()
+        return Proof(account.principal(), expires_at=account.expires_at)
 
     async def spend(self, credentials: Credentials) -> None:
         """Hash against one of the stored hashes, chosen by the name: an unknown name then costs what a known one

@@ -4,20 +4,10 @@ Design: a grant cannot forget a check, because it makes none but its own (`grant
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
-from token_service.access import Access
+from token_service.authn.proof import Proof
 from token_service.grants.request import TokenRequest
-from token_service.principal import Principal
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Who asks, and at most for what: `ceiling` None means that the credential itself sets no limit."""
-
-    principal: Principal
-    ceiling: tuple[Access, ...] | None = None
 
 
 class Grant(Protocol):

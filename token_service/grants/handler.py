@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 from token_service.access import ANY_ACTION, Access, intersect, merge
 from token_service.audit import AuditSink
+from token_service.authn.proof import Proof
 from token_service.clock import Clock
-from token_service.errors import OAuthError, invalid_request, unavailable
-from token_service.grants.grant import Grant, Proof
+from token_service.errors import OAuthError, bad_credentials, invalid_request, unavailable
+from token_service.grants.grant import Grant
 from token_service.grants.request import TokenRequest, TokenResponse
 from token_service.policy.decide import Context, Decision, decide
 from token_service.policy.index import CompiledPolicy
@@ -80,8 +81,9 @@ class TokenHandler:
         if len(scopes) > self._options.max_resources:
             raise invalid_request(f"more than {self._options.max_resources} resources in one request")
         decision = self._decide(proof, audience, scopes, request.source_ip)
+        lifetime = self._lifetime(proof, decision.lifetime)
         granted = decision.access if proof.ceiling is None else intersect(decision.access, proof.ceiling)
-        token = self._issue(proof, audience, granted, decision.lifetime)
+        token = self._issue(proof, audience, granted, lifetime)
         scope = " ".join(str(entry) for entry in granted)
         # On GET the answer has no `scope`: Distribution's token protocol knows none.
         size = len(token.raw) + (len(scope) if request.grant_type else 0)
@@ -106,16 +108,22 @@ class TokenHandler:
         decision = decide(self._policy(), proof.principal, _from_zot(scopes), context)
         return replace(decision, access=_to_zot(scopes, decision.access))
 
-    def _issue(
-        self, proof: Proof, audience: Audience, granted: tuple[Access, ...], lifetime: int | None
-    ) -> IssuedToken:
+    def _lifetime(self, proof: Proof, by_rules: int | None) -> int:
+        """No token outlives the credential, and none is too short to be used: then it is as good as expired.
+
+        One second is spared for the clock to go on until the token is signed.
+        """
+        lifetime = max(by_rules or self._options.lifetime, MIN_LIFETIME_SECONDS)
+        if proof.expires_at is None:
+            return lifetime
+        left = proof.expires_at - self._clock() - 1
+        if left < MIN_LIFETIME_SECONDS:
+            raise bad_credentials()
+        return min(lifetime, left)
+
+    def _issue(self, proof: Proof, audience: Audience, granted: tuple[Access, ...], lifetime: int) -> IssuedToken:
         try:
-            return self._issuer.issue(
-                proof.principal.name,
-                audience,
-                granted,
-                max(lifetime or self._options.lifetime, MIN_LIFETIME_SECONDS),
-            )
+            return self._issuer.issue(proof.principal.name, audience, granted, lifetime)
         except NoSigningKeyError:
             raise unavailable("no signing key is valid at the moment") from None
 

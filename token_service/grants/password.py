@@ -4,8 +4,8 @@ OAuth 2.1 has dropped the `password` grant; containerd, buildkit and helm send i
 """
 
 from token_service.authn.chain import AuthenticatorChain
+from token_service.authn.proof import Proof
 from token_service.errors import bad_credentials, invalid_request
-from token_service.grants.grant import Proof
 from token_service.grants.request import TokenRequest
 
 
@@ -19,7 +19,7 @@ class PasswordGrant:
     async def prove(self, request: TokenRequest) -> Proof:
         if request.credentials is None and request.grant_type:
             raise invalid_request("username and password are needed")
-        principal = await self._authenticators.authenticate(request.credentials)
-        if principal.is_anonymous and not self._allow_anonymous:
+        proof = await self._authenticators.authenticate(request.credentials)
+        if proof.principal.is_anonymous and not self._allow_anonymous:
             raise bad_credentials("a user name and a password are needed")
-        return Proof(principal)
+        return proof

@@ -15,7 +15,7 @@ from token_service.policy.condition import Context
 from token_service.policy.decide import Decision, decide
 from token_service.policy.index import CompiledPolicy
 from token_service.policy.parse import parse_version
-from token_service.policy.parse_when import parse_label_values, parse_time
+from token_service.policy.parse_when import parse_label_values
 from token_service.principal import ANONYMOUS, Kind, Principal
 from token_service.scope import Scope, parse_scope
 from token_service.strict_yaml import (
@@ -30,6 +30,7 @@ from token_service.strict_yaml import (
     refuse_unknown,
     shown,
     string,
+    timestamp,
 )
 
 FILE_KEYS = ("version", "defaults", "principals", "cases")
@@ -223,7 +224,7 @@ def _rules(entry: Entry) -> frozenset[str]:
 def _context(entries: dict[str, Entry], defaults: Context) -> Context:
     return Context(
         audience=string(entries["service"].value, "service") if "service" in entries else defaults.audience,
-        now=parse_time(entries["now"]) if "now" in entries else defaults.now,
+        now=timestamp(entries["now"].value, "now") if "now" in entries else defaults.now,
         source_ip=string(entries["source_ip"].value, "source_ip") if "source_ip" in entries else defaults.source_ip,
         filters_catalogue=boolean(entries["filters_catalogue"].value, "filters_catalogue")
         if "filters_catalogue" in entries

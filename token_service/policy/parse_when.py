@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from ipaddress import IPv6Network, ip_network
 from typing import TypeVar
 
 from token_service.errors import LoadError
 from token_service.policy.condition import Conditions, Network
-from token_service.strict_yaml import Entry, Node, Text, items, mapping, refuse_unknown, shown, string
+from token_service.strict_yaml import Entry, Node, Text, items, mapping, refuse_unknown, shown, string, timestamp
 
 CONDITION_KEYS = ("labels", "service", "source_ip", "after", "before")
 
 LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
-TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 _T = TypeVar("_T")
 
@@ -27,8 +25,8 @@ def parse_conditions(entry: Entry) -> Conditions:
         labels=_labels(entries["labels"]) if "labels" in entries else (),
         services=parse_list(entries["service"], string) if "service" in entries else (),
         networks=parse_list(entries["source_ip"], _network) if "source_ip" in entries else (),
-        after=parse_time(entries["after"]) if "after" in entries else None,
-        before=parse_time(entries["before"]) if "before" in entries else None,
+        after=timestamp(entries["after"].value, "after") if "after" in entries else None,
+        before=timestamp(entries["before"].value, "before") if "before" in entries else None,
     )
     if conditions.after is not None and conditions.before is not None and conditions.after >= conditions.before:
         raise LoadError(entries["after"].place, "after is not earlier than before", "exchange them")
@@ -78,19 +76,6 @@ def _host_bits_fix(text: str) -> str:
 
 def _short(error: ValueError) -> str:
     return "it has host bits set" if "host bits" in str(error) else "it cannot be read"
-
-
-def parse_time(entry: Entry) -> int:
-    text = string(entry.value, entry.key)
-    if not TIME.fullmatch(text):
-        fix = 'write RFC 3339 with a zone and whole seconds: "2027-01-02T00:00:00Z"'
-        raise LoadError(entry.place, f"{entry.key} {shown(text)} is not a time", fix)
-    try:
-        return int(datetime.fromisoformat(text.upper()).timestamp())
-    except ValueError:
-        raise LoadError(
-            entry.place, f"{entry.key} {shown(text)} does not exist in the calendar", "correct it"
-        ) from None
 
 
 def parse_list(entry: Entry, read: Callable[[Node, str], _T], *, may_be_empty: bool = False) -> tuple[_T, ...]:

@@ -10,9 +10,10 @@ from typing import Any
 from token_service.policy import expectations, parse, parse_when
 from token_service.policy.finding import FINDINGS
 from token_service.policy.parse import ID, MEMBER_KINDS, VERSION
-from token_service.policy.parse_when import LABEL, TIME
+from token_service.policy.parse_when import LABEL
 from token_service.policy.rule import MAX_LIFETIME_SECONDS, MIN_LIFETIME_SECONDS, NAMELESS, Mode, Who
 from token_service.principal import Kind
+from token_service.strict_yaml import TIME
 
 Schema = dict[str, Any]
 
