@@ -116,6 +116,23 @@ def test_explain_takes_groups_from_the_configured_authenticators(folder: Path, t
     assert "user:bob: is not an account" in str(unknown.exception)
 
 
+@pytest.mark.parametrize("closed", ["disabled: true", "expires: '2026-01-01T00:00:00Z'"])
+def test_a_closed_account_is_explained_with_a_word_that_it_is_closed(tmp_path: Path, closed: str) -> None:
+    (tmp_path / "users.yaml").write_text(
+        f"users:\n  alice: {{groups: [dev], password_hash: '{hash_password('x')}', {closed}}}\n"
+    )
+    (tmp_path / "token-service.yaml").write_text(
+        "issuer: http://localhost\nservices: [{name: r}]\nauthenticators: [{kind: users, file: users.yaml}]\n"
+    )
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/main.yaml").write_text(POLICY)
+    shared = ["--policies", str(tmp_path / "policies"), "--config", str(tmp_path / "token-service.yaml")]
+    done = run(app, ["explain", "user:alice", "repository:team/x:push", "--json", *shared])
+    assert done.exit_code == 0
+    assert done.stderr == "user:alice cannot log in: the account is disabled or has expired\n"
+    assert json.loads(done.stdout)
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -176,6 +176,8 @@ def _account(named: Principal, config_file: Path) -> Principal:
         raise LoadError(
             f"{named.kind}:{named.name}", "is not an account of the configured authenticators", "see `authenticators`"
         )
+    if not account.is_open(system_clock()):
+        typer.echo(f"{named.kind}:{named.name} cannot log in: the account is disabled or has expired", err=True)
     return account.principal()
 
 
