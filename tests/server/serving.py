@@ -139,7 +139,7 @@ def assert_refused(answer: Answer, status: int) -> None:
     said = answer.json()
     assert answer.status == status
     assert said == {
-        "errors": [{"code": said["errors"][0]["code"], "message": said["error_description"]}],
+        "errors": [{"code": said["errors"][0]["code"], "message": said["error_description"], "detail": None}],
         "error": said["error"],
         "error_description": said["error_description"],
     }

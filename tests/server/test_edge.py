@@ -80,7 +80,7 @@ def test_a_refusal_is_a_whole_response_in_both_vocabularies() -> None:
         b"retry-after: 7",
     ]
     assert json.loads(body) == {
-        "errors": [{"code": "TOOMANYREQUESTS", "message": "not now"}],
+        "errors": [{"code": "TOOMANYREQUESTS", "message": "not now", "detail": None}],
         "error": "temporarily_unavailable",
         "error_description": "not now",
     }

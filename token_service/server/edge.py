@@ -6,7 +6,6 @@ error vocabularies that never holds anything the client sent.
 
 import enum
 import ipaddress
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from token_service.errors import OAuthError, invalid_request, too_busy, unavailable
+from token_service.server.errors import body_of
 
 MAX_TARGET_BYTES = 40 * 1024
 """A mirror asks for some 300 scopes in one query, up to 32 KiB; percent-encoded paths take the rest."""
@@ -127,17 +127,6 @@ def network_of(host: str) -> str:
             return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
         address = address.ipv4_mapped
     return str(address)
-
-
-def body_of(error: OAuthError) -> bytes:
-    """The JSON of an error, in Distribution's vocabulary and in RFC 6749's."""
-    return json.dumps(
-        {
-            "errors": [{"code": error.registry_code, "message": error.description}],
-            "error": error.code,
-            "error_description": error.description,
-        }
-    ).encode("ascii")
 
 
 def render(error: OAuthError, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -21,15 +21,19 @@ INTERNAL = OAuthError("server_error", "the service failed; its log says why", 50
 Headers = list[tuple[bytes, bytes]]
 
 
-def render(error: OAuthError, *, realm: str | None = None, allow: str | None = None) -> tuple[int, Headers, bytes]:
-    """Status, headers and body. A 401 carries a Basic challenge where `realm` is given (on GET: RFC 7235 3.1)."""
-    body = orjson.dumps(
+def body_of(error: OAuthError) -> bytes:
+    return orjson.dumps(
         {
             "errors": [{"code": error.registry_code, "message": error.description, "detail": None}],
             "error": error.code,
             "error_description": error.description,
         }
     )
+
+
+def render(error: OAuthError, *, realm: str | None = None, allow: str | None = None) -> tuple[int, Headers, bytes]:
+    """Status, headers and body. A 401 carries a Basic challenge where `realm` is given (on GET: RFC 7235 3.1)."""
+    body = body_of(error)
     headers: Headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode("ascii")),

@@ -12,14 +12,12 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from token_service.errors import OAuthError
-from token_service.server.edge import Edge, Limits, body_of
+from token_service.server.edge import Edge, Limits
+from token_service.server.errors import INTERNAL, body_of
 from token_service.server.http1 import Guard
 
 SHUTDOWN_SECONDS = 15
 """What requests in flight are given to finish after SIGTERM; Kubernetes kills after 30."""
-
-SERVICE_FAILED = OAuthError("server_error", "the service failed to answer; its log says why", 500, "UNKNOWN")
 
 
 def server_config(
@@ -83,12 +81,12 @@ class LastResort:
 
 
 async def _send_failure(send: Send) -> None:
-    body = body_of(SERVICE_FAILED)
+    body = body_of(INTERNAL)
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": SERVICE_FAILED.status, "headers": headers})
+    await send({"type": "http.response.start", "status": INTERNAL.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
