@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from token_service.audit import AuditFile, discard
+from token_service.audit import AuditFile, check_file, discard
 from token_service.errors import LoadError
 
 
@@ -118,3 +118,29 @@ def test_a_log_that_cannot_be_opened_is_refused_at_start(tmp_path: Path, path: s
 
 def test_who_wants_no_log_discards() -> None:
     discard({"event": "x"})
+
+
+def test_a_check_opens_and_makes_nothing(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.log", tmp_path / "old.log"
+    old.write_text("{}\n")
+    for path in ("-", str(new), str(old), "/dev/null"):
+        check_file(path)
+    assert not new.exists()
+    assert old.read_text() == "{}\n"
+
+
+@pytest.mark.parametrize("path", ["missing/audit.log", "file/audit.log", "."])
+def test_a_check_says_what_the_service_would_say(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").write_text("")
+    messages = []
+    for attempt in (check_file, AuditFile):
+        with pytest.raises(LoadError) as caught:
+            attempt(str(tmp_path / path))
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
+def test_a_check_looks_whether_the_folder_is_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda folder, mode: False)
+    with pytest.raises(LoadError, match="the folder is not writable"):
+        check_file(str(tmp_path / "audit.log"))

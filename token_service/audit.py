@@ -19,6 +19,32 @@ def discard(_event: Mapping[str, object]) -> None:
     """The sink for those who want no audit log."""
 
 
+def check_file(path: str) -> None:
+    """Whether `AuditFile` could open the file, without making it: whoever asks may be another user than the service.
+
+    Raises LoadError.
+    """
+    folder = Path(path).parent
+    if path == "-":
+        return
+    if Path(path).exists() or not folder.is_dir():
+        os.close(_open(path))
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        raise _unusable(path, "the folder is not writable")
+
+
+def _open(path: str, more: int = 0) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | more, 0o640)
+    except OSError as error:
+        raise _unusable(path, error.strerror or "it cannot be opened") from None
+
+
+def _unusable(path: str, reason: str) -> LoadError:
+    fix = f"make {Path(path).parent} writable, or use - for standard output"
+    return LoadError(f"audit: {path}", f"cannot be opened: {reason}", fix)
+
+
 class AuditFile:
     """Appends events to a file, or to standard output for `-`. One `write` a line, so lines of several workers on
     one file do not mix. `dropped` counts events that could not be written (disk full)."""
@@ -29,11 +55,7 @@ class AuditFile:
         if path == "-":
             self._descriptor = os.dup(1)
             return
-        try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        except OSError as error:
-            fix = f"make {Path(path).parent} writable, or use - for standard output"
-            raise LoadError(f"audit: {path}", f"cannot be opened: {error.strerror}", fix) from None
+        self._descriptor = _open(path, os.O_CREAT)
 
     def __call__(self, event: Mapping[str, object]) -> None:
         line = json.dumps(event, ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"

@@ -48,6 +48,15 @@ def test_a_configuration_that_works_is_ok(command: Command, config: Path) -> Non
     assert (done.status, done.out, done.err) == (0, f"{config}: ok\n", "")
 
 
+def test_a_check_leaves_nothing_behind(command: Command, config: Path) -> None:
+    """Root may check what another user is to run, and a log of root's could not be opened by them."""
+    before = sorted(config.parent.rglob("*"))
+    assert command("config", "check", "--config", config).status == 0
+    assert sorted(config.parent.rglob("*")) == before
+    config.write_text(config.read_text().replace("audit: audit.log", "audit: nowhere/audit.log"))
+    assert "nowhere/audit.log: cannot be opened" in command.fails("config", "check", "--config", config)
+
+
 def test_whatever_is_wrong_with_a_named_file_is_one_line(command: Command, config: Path) -> None:
     folder = config.parent
     check = ("config", "check", "--config", config)

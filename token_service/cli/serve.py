@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import getpass
+import os
 import resource
 import signal
 import socket
@@ -18,7 +19,7 @@ import typer
 import uvicorn
 import uvloop
 
-from token_service import config
+from token_service import audit, config
 from token_service.accounts.passwords import hash_password as make_hash
 from token_service.cli.logs import configure_logs
 from token_service.errors import LoadError
@@ -50,7 +51,9 @@ def config_check(config_file: ConfigFile = Path("token-service.yaml")) -> None:
     """Read the configuration and everything it names, as `serve` would, and say what is wrong."""
     from token_service.app import build_token_service
 
-    build_token_service(config.load_settings(config_file, config.Settings))
+    settings = config.load_settings(config_file, config.Settings)
+    audit.check_file(settings.audit)
+    build_token_service(settings.model_copy(update={"audit": os.devnull}))
     typer.echo(f"{config_file}: ok")
 
 
