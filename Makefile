@@ -29,7 +29,7 @@ oracle: $(READY) ## compare the policy engine with the literal evaluator on PAIR
 
 PARTS ?=
 
-mutation: $(VENV)/.mutation ## change policy/ and scope.py in every small way: do tests notice? (about an hour; PARTS=lint for some)
+mutation: $(VENV)/.mutation ## change policy/ and scope.py in every small way: do tests notice? (3/4 hour; PARTS=lint for some)
 	$(BIN)/python -m tests.mutation $(PARTS) $(if $(PARTS),,-o docs/assurance.md)
 
 $(VENV)/.mutation: $(READY) .ci/mutation.lock
