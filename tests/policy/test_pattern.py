@@ -201,3 +201,13 @@ def test_pieces_need_room_of_their_own() -> None:
     assert not match_pieces(("ab", "ba"), "aba")
     assert match_pieces(("ab", "ba"), "abba")
     assert not match_pieces(("a", "b", "b"), "ab")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_name"),
+    [("a", True), ("a/b-c/d", True), ("a/*", False), ("**", False), ("a?", False), ("{principal}", False)],
+)
+def test_a_pattern_of_one_name_is_that_name_cut_into_segments(text: str, is_name: bool) -> None:
+    parsed = parse_resource(f"repository:{text}", "f:1").pattern
+    assert pattern.is_exact(parsed) is is_name
+    assert (pattern.exactly(text) == parsed) is is_name

@@ -17,7 +17,7 @@ from token_service.policy.contexts import ADDRESS, SERVICE
 from token_service.policy.decide import Decision, decide
 from token_service.policy.index import CompiledPolicy
 from token_service.policy.match import describe
-from token_service.policy.pattern import Literal, ResourcePattern, matches, no_slots
+from token_service.policy.pattern import ResourcePattern, exactly, matches, no_slots
 from token_service.policy.reach import meant
 from token_service.policy.rule import Effect, Group, Mode, Rule, Term, Who
 from token_service.policy.witness import UNNAMED_ACTION, Comparison
@@ -165,7 +165,7 @@ def _terms(rule: Rule, mine: CompiledPolicy, theirs: CompiledPolicy, moved: list
         yield from meant(rule, mine.groups)
         return
     for kind, name in sorted({member for group in moved for member in group.members}):
-        yield Term(Who(kind), tuple(map(Literal, name.split("/"))))
+        yield Term(Who(kind), exactly(name))
 
 
 # --- a decision log --------------------------------------------------------------------------------------------

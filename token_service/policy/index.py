@@ -10,7 +10,7 @@ at a node, rules are kept by the number of their term, so that the smaller of tw
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from token_service.policy.pattern import Fill, Literal, Path, no_slots, paths, show
+from token_service.policy.pattern import Fill, Path, is_exact, no_slots, paths, show
 from token_service.policy.rule import KINDS, Group, Rule, Term, Who
 from token_service.policy.trie import Trie
 from token_service.principal import Kind, Principal
@@ -117,7 +117,7 @@ class _Terms:
         if known is not None:
             return known
         number = self._numbers[term] = len(self._numbers)
-        if all(isinstance(segment, Literal) for segment in term.pattern):
+        if is_exact(term.pattern):
             self._exact[term.who][show(term.pattern)] = number
         else:
             self._globs.setdefault(term.who, Trie(list)).at(term.pattern).append(number)

@@ -11,7 +11,7 @@ from token_service.policy.automaton import outside, path_names
 from token_service.policy.finding import Finding
 from token_service.policy.index import LABEL_PREFIX, CompiledPolicy, compile_policy
 from token_service.policy.notation import parse_resource
-from token_service.policy.pattern import PRINCIPAL_SLOT, Literal, SlotGlob, paths, show, slots
+from token_service.policy.pattern import PRINCIPAL_SLOT, SlotGlob, is_exact, paths, show, slots
 from token_service.policy.reach import example, is_covered, may_meet, meant, reaches_nothing
 from token_service.policy.rule import ANY_ACTION, REPOSITORY, Effect, Mode, Rule, Term, Who
 from token_service.policy.witness import Comparison
@@ -175,11 +175,7 @@ def _check_effect(rule: Rule, view: _View) -> Iterator[Finding]:
 
 
 def _could_meet(other: Rule, rule: Rule) -> bool:
-    return any(
-        one.type == two.type and may_meet(one.pattern, two.pattern)
-        for one in other.resources
-        for two in rule.resources
-    )
+    return any(may_meet(one, two) for one in other.resources for two in rule.resources)
 
 
 def _check_excepted(rule: Rule, view: _View) -> Iterator[Finding]:
@@ -263,7 +259,7 @@ def _check_names(rule: Rule, view: _View) -> Iterator[Finding]:
     for term in dict.fromkeys((*rule.principals, *rule.exceptions)):
         known = lists.get(term.who)
         name = show(term.pattern)
-        if known is None or not all(isinstance(segment, Literal) for segment in term.pattern) or name in known:
+        if known is None or not is_exact(term.pattern) or name in known:
             continue
         kind = "unknown-group" if term.who is Who.GROUP else "unknown-principal"
         yield Finding(kind, rule, f"{term} does not exist", nearest(name, known) if known else "create it")

@@ -120,6 +120,16 @@ def show(pattern: Pattern) -> str:
     return "/".join(str(segment) for segment in pattern)
 
 
+def exactly(name: str) -> Pattern:
+    """The pattern of this name and no other."""
+    return tuple(map(Literal, name.split("/")))
+
+
+def is_exact(pattern: Pattern) -> bool:
+    """Whether the pattern is of one name alone."""
+    return all(isinstance(segment, Literal) for segment in pattern)
+
+
 def slots(pattern: Pattern) -> Iterator[str]:
     for segment in pattern:
         if isinstance(segment, Slot | SlotGlob):

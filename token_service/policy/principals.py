@@ -30,6 +30,8 @@ from token_service.policy.pattern import (
     Slot,
     SlotGlob,
     Wild,
+    exactly,
+    is_exact,
     matches,
     no_slots,
     show,
@@ -203,12 +205,12 @@ class Principals:
             if part.who is who
         ]
         members = [
-            _exactly(name) for group in self.groups for kind, name in sorted(group.members) if kind is KINDS.get(who)
+            exactly(name) for group in self.groups for kind, name in sorted(group.members) if kind is KINDS.get(who)
         ]
         return list(dict.fromkeys((*(term.pattern for term in terms), *members)))
 
     def _wanted(self, label: str) -> list[Pattern]:
-        return [_exactly(value) for rule in self.rules for value in dict(rule.when.labels).get(label, ())]
+        return [exactly(value) for rule in self.rules for value in dict(rule.when.labels).get(label, ())]
 
     def _slot_machines(self, slot: str) -> "_SlotMachines":
         resources = list(dict.fromkeys(resource for rule in self.rules for resource in rule.resources))
@@ -216,7 +218,7 @@ class Principals:
 
     def _sampled(self, patterns: list[Pattern], word: str, filling: "_SlotMachines | None") -> list[str]:
         """`word`, what is named exactly, and one for each combination of what is not."""
-        exact = [pattern for pattern in patterns if all(isinstance(segment, Literal) for segment in pattern)]
+        exact = [pattern for pattern in patterns if is_exact(pattern)]
         others = [pattern for pattern in patterns if pattern not in set(exact)]
         found = [word, *map(show, exact)]
         if others:
@@ -247,7 +249,7 @@ class _SlotMachines:
 
     def machines(self, names: Names) -> Iterator[Nfa]:
         for one, other in itertools.permutations(self.resources, 2):
-            if one.type == other.type and may_meet(one.pattern, other.pattern):
+            if may_meet(one, other):
                 for index, segment in enumerate(one.pattern):
                     if isinstance(segment, Slot | SlotGlob) and segment.name == self.slot:
                         yield quotient(one.pattern, index, other.pattern, names)
@@ -266,10 +268,6 @@ def _key(principal: Principal) -> tuple[object, ...]:
 
 def _holds(pattern: Pattern, name: str) -> bool:
     return matches(pattern, name.split("/"), no_slots)
-
-
-def _exactly(name: str) -> Pattern:
-    return tuple(map(Literal, name.split("/")))
 
 
 def _label_slots(resource: ResourcePattern) -> tuple[str, ...]:

@@ -17,7 +17,17 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from token_service.policy.automaton import difference, outside, principal_names, resource_names, union
 from token_service.policy.condition import Conditions
 from token_service.policy.notation import parse_name
-from token_service.policy.pattern import PRINCIPAL_SLOT, Literal, Pattern, ResourcePattern, fill, show, slots
+from token_service.policy.pattern import (
+    PRINCIPAL_SLOT,
+    Literal,
+    Pattern,
+    ResourcePattern,
+    exactly,
+    fill,
+    is_exact,
+    show,
+    slots,
+)
 from token_service.policy.rule import ANY_ACTION, REPOSITORY, REPOSITORY_ACTIONS, Effect, Group, Rule, Term, Who
 from token_service.principal import Kind
 from token_service.scope import is_path
@@ -79,8 +89,7 @@ def _is_atom_covered(
         candidate.pattern
         for other in others
         for candidate in other.resources
-        if candidate.type == resource.type
-        and may_meet(candidate.pattern, resource.pattern)
+        if may_meet(candidate, resource)
         and _speaks(other, resource.type, action)
         and implies(rule.when, other.when)
         and _reaches(other, term, rule.exceptions, groups)
@@ -94,10 +103,11 @@ def _speaks(other: Rule, kind: str, action: str) -> bool:
     return other.covers(kind, action)
 
 
-def may_meet(one: Pattern, other: Pattern) -> bool:
-    """Quick: patterns that begin with different literal segments have no name in common."""
-    first, second = one[0], other[0]
-    return not (isinstance(first, Literal) and isinstance(second, Literal) and first.text != second.text)
+def may_meet(one: ResourcePattern, other: ResourcePattern) -> bool:
+    """Quick: types that differ, and patterns that begin with different literal segments, have no name in common."""
+    first, second = one.pattern[0], other.pattern[0]
+    differ = isinstance(first, Literal) and isinstance(second, Literal) and first.text != second.text
+    return one.type == other.type and not differ
 
 
 def _reaches(other: Rule, term: Term, exceptions: tuple[Term, ...], groups: Groups) -> bool:
@@ -146,7 +156,7 @@ def fillings(pattern: Pattern, others: list[Pattern], term: Term | None) -> Iter
 def exact_name(term: Term) -> str | None:
     if term.who is Who.GROUP or not term.pattern:
         return None
-    return show(term.pattern) if all(isinstance(segment, Literal) for segment in term.pattern) else None
+    return show(term.pattern) if is_exact(term.pattern) else None
 
 
 def _shapes(number: int, patterns: list[Pattern]) -> list[str]:
@@ -201,7 +211,7 @@ def _groups_of(part: Term, groups: Groups) -> list[Term]:
     if name is None or part.who not in _MEMBER_KINDS:
         return []
     mine = [group.name for group in groups.values() if (_MEMBER_KINDS[part.who], name) in group.members]
-    return [Term(Who.GROUP, tuple(map(Literal, group.split("/")))) for group in mine]
+    return [Term(Who.GROUP, exactly(group)) for group in mine]
 
 
 def are_apart(one: Term, other: Term) -> bool:

@@ -93,9 +93,7 @@ class Comparison:
 
     def _scene(self, parts: list[Part], joining: dict[int, list[Part]], policies: list[CompiledPolicy]) -> "_Scene":
         near = {
-            key: [
-                part for part in some if all(may_meet(part.resource.pattern, one.resource.pattern) for one in parts)
-            ]
+            key: [part for part in some if all(may_meet(part.resource, one.resource) for one in parts)]
             for key, some in joining.items()
         }
         denies = [(part, self.after) for part in near[id(self.after)] if part.rule.effect is Effect.DENY]
@@ -109,7 +107,7 @@ class Comparison:
             groups = (*self.before.groups.values(), *self.after.groups.values())
             people = self._people[scene.rules] = Principals(scene.rules, groups)
         found, is_all = contexts(scene.parts[0].rule, scene.rules, self.now)
-        return people, [one for one in found if all(speaks(part.rule, one) for part in scene.parts)], is_all
+        return people, [one for one in found if all(speaks(part.rule, one) for part in scene.parts[1:])], is_all
 
     def _name(self, scene: "_Scene", term: Term, principal: Principal, context: Context, action: str) -> str | None:
         for name in scene.names(term, principal, context):
@@ -186,7 +184,7 @@ def _parts(policy: CompiledPolicy, resource: ResourcePattern, action: str) -> li
         for rule in policy.rules
         if rule.mode is Mode.ENFORCE and rule.covers(resource.type, action)
         for one in dict.fromkeys(rule.resources)
-        if one.type == resource.type and may_meet(one.pattern, resource.pattern)
+        if may_meet(one, resource)
     ]
 
 
